@@ -1,6 +1,6 @@
 // Stage 1: bump
 //
-// Adds: a region of memory and one pointer, the top, that only moves up.
+// Stage 1 adds: a region of memory and one pointer, the top, that only moves up.
 //
 //     start    base                          top                             limit
 //     v        v                             v                               v

@@ -21,7 +21,7 @@
 
 /// Bytes of the default heap's first region. A build may set it: `-DMA_HEAP_SIZE=1073741824`.
 #ifndef MA_HEAP_SIZE
-#define MA_HEAP_SIZE (10 * 1024 * 1024)
+#define MA_HEAP_SIZE 10485760 // 10 MiB
 #endif
 
 /// 1 fills a fresh payload with 0xCC and a freed one with 0xDD, to show reads of memory that was

@@ -1,6 +1,6 @@
 // Stage 2: free
 //
-// Adds: a region of memory and one pointer, the top, that only moves up.
+// Stage 1 adds: a region of memory and one pointer, the top, that only moves up.
 //
 //     start    base                          top                             limit
 //     v        v                             v                               v
@@ -9,7 +9,7 @@
 //     +--------+---------+---------+---------+-------------------------------+
 //                                            malloc takes from here -->
 //
-// Adds: a header before every payload, a list of free blocks, and a region that grows.
+// Stage 2 adds: a header before every payload, a list of free blocks, and a region that grows.
 //
 //     used block                       free block
 //     +--------+-------------------+   +--------+------+------+------------+

@@ -1,6 +1,6 @@
 // Stage 5: threads
 //
-// Adds: a region of memory and one pointer, the top, that only moves up.
+// Stage 1 adds: a region of memory and one pointer, the top, that only moves up.
 //
 //     start    base                          top                             limit
 //     v        v                             v                               v
@@ -9,7 +9,7 @@
 //     +--------+---------+---------+---------+-------------------------------+
 //                                            malloc takes from here -->
 //
-// Adds: a header before every payload, a list of free blocks, and a region that grows.
+// Stage 2 adds: a header before every payload, a list of free blocks, and a region that grows.
 //
 //     used block                       free block
 //     +--------+-------------------+   +--------+------+------+------------+
@@ -22,7 +22,7 @@
 //     | bins[i]   | --> | free | <--> | free | <--> | free |   last freed, first found
 //     +-----------+     +------+      +------+      +------+
 //
-// Adds: one list for each size class, and splitting.
+// Stage 3 adds: one list for each size class, and splitting.
 //
 //     bitmap   0    0    1    0    1    1   ...         which bins hold a block
 //     bins     .    .   [ ]   .   [ ]  [ ]  ...
@@ -33,8 +33,8 @@
 //     | header |  free                     |  => | header | payload | header |  free      |
 //     +--------+---------------------------+     +--------+---------+--------+------------+
 //
-// Adds: boundary tags (Knuth, TAOCP volume 1, section 2.5), so that free neighbours become one
-// block; blocks that grow in place; memory that goes back to the system.
+// Stage 4 adds: boundary tags (Knuth, TAOCP volume 1, section 2.5), by which free neighbours become
+// one block; blocks that grow in place; memory that goes back to the system.
 //
 //     free block                                     the block behind it
 //     +--------+------+------+----------+--------+   +-----------+----------
@@ -42,8 +42,8 @@
 //     +--------+------+------+----------+--------+   +-----------+----------
 //                                        its size     1: the footer is valid
 //
-// Adds: a mutex around every operation on a heap; before the default heap's, a cache for each
-// thread, so that the mutex is seldom taken; safety across fork and thread exit.
+// Stage 5 adds: a mutex around every operation on a heap; in front of the default heap's, a cache
+// for each thread, so that the mutex is seldom taken; safety across fork and thread exit.
 //
 //     thread 1   cache  [32] [48] [64] ... --+
 //     thread 2   cache  [32] [48] [64] ... --+-- batches of blocks --> mutex --> heap
@@ -490,6 +490,21 @@ static size_t bitmap_next(const struct ma_heap *heap, size_t bin)
     return BIN_COUNT;
 }
 
+// The smallest of the bin's first blocks that is large enough, or NULL.
+static struct block *bin_best(struct ma_heap *heap, size_t bin, size_t size)
+{
+    struct block *best = NULL;
+    struct block *block = heap->bins[bin];
+    for (int seen = 0; block != NULL && seen < SEARCH_MAX; seen++) {
+        if (block_size(block) == size)
+            return block;
+        if (block_size(block) > size && (best == NULL || block_size(block) < block_size(best)))
+            best = block;
+        block = list_next(heap, block);
+    }
+    return best;
+}
+
 // The block goes to the front: what was freed last is reused first, while the processor's caches
 // still hold it.
 static void list_push(struct ma_heap *heap, struct block *block)
@@ -533,21 +548,6 @@ static bool list_remove(struct ma_heap *heap, struct block *block)
         link_set(&next->prev_link, prev);
     bitmap_update(heap, block);
     return true;
-}
-
-// The smallest of the bin's first blocks that is large enough, or NULL.
-static struct block *bin_best(struct ma_heap *heap, size_t bin, size_t size)
-{
-    struct block *best = NULL;
-    struct block *block = heap->bins[bin];
-    for (int seen = 0; block != NULL && seen < SEARCH_MAX; seen++) {
-        if (block_size(block) == size)
-            return block;
-        if (block_size(block) > size && (best == NULL || block_size(block) < block_size(best)))
-            best = block;
-        block = list_next(heap, block);
-    }
-    return best;
 }
 
 // Best fit: the smallest block that is large enough, or NULL. If the request's own bin holds none,
