@@ -54,6 +54,8 @@ struct ma_heap {
     const void *problem_at; // the pointer it is about
 };
 
+static_assert(sizeof(struct ma_heap) + 256 <= MA_HEAP_MIN, "the smallest heap holds some blocks");
+
 // --- heap state ----------------------------------------------------------------------------------
 
 static _Alignas(ALIGNMENT) unsigned char static_region[MA_HEAP_SIZE];

@@ -117,8 +117,8 @@ struct ma_heap *ma_heap_create(size_t size);
 
 /// Makes a heap inside memory that the caller owns: a static array, `sbrk`, shared memory, another
 /// heap's block. It never grows by itself.
-/// @param memory its first byte, of any alignment; the memory must outlive the heap, and nothing
-///        else may touch it until then.
+/// @param memory its first byte, of any alignment. It belongs to the heap until ma_heap_destroy():
+///        before, nothing else may touch it or be made of it.
 /// @param size its bytes, bookkeeping included.
 /// @return the heap, which lies inside the memory; NULL with EINVAL if memory is NULL or size is
 ///         below #MA_HEAP_MIN or above #MA_HEAP_MAX.
@@ -212,7 +212,8 @@ typedef bool ma_visitor(const struct ma_block *block, void *context);
 /// @param heap any heap
 /// @param visit called for each block; it must not use the heap
 /// @param context passed through
-/// @return true if all blocks were shown, false if visit stopped it.
+/// @return true if all blocks were shown; false if visit stopped it, or at an overwritten header:
+///         ma_heap_check() says what is broken.
 /// @par Cost
 /// The number of blocks.
 bool ma_heap_walk(struct ma_heap *heap, ma_visitor *visit, void *context);
@@ -233,8 +234,8 @@ const char *ma_heap_check(struct ma_heap *heap);
 /// @name Misuse
 /// @{
 
-/// Hears of misuse. It must not use the heap. If it returns, the call that found the misuse
-/// returns without effect: NULL, 0, or nothing freed.
+/// Hears of misuse. The heap is not locked, and may be looked at. If the handler returns, the call
+/// that found the misuse returns NULL or 0, and the block concerned is neither freed nor handed out.
 /// @param message one line without a line end, such as "ma_free(0x7f0012345678): double free"
 typedef void ma_misuse_handler(const char *message);
 

@@ -122,6 +122,8 @@ struct ma_heap {
     const void *problem_at; // the pointer it is about
 };
 
+static_assert(sizeof(struct ma_heap) + 256 <= MA_HEAP_MIN, "the smallest heap holds some blocks");
+
 // --- heap state ----------------------------------------------------------------------------------
 
 static struct ma_heap default_heap = {.owns_region = true};
@@ -248,6 +250,13 @@ static bool is_header(const struct ma_heap *heap, uintptr_t address)
            block_size(block) <= heap->limit - address;
 }
 
+// Whether the header behind a block, if there is one, is intact: did the block overflow?
+static bool next_intact(const struct ma_heap *heap, const struct block *block)
+{
+    uintptr_t next = (uintptr_t)block_next(block);
+    return next >= heap->top || is_header(heap, next);
+}
+
 // Bytes to leave out at address, so that the payload of a block behind them is aligned.
 // They are none, or room for a block:
 //
@@ -267,6 +276,9 @@ static size_t gap_before_aligned(uintptr_t address, size_t alignment)
 // --- misuse --------------------------------------------------------------------------------------
 
 static ma_misuse_handler *misuse_handler; // NULL: abort_on_misuse
+
+static const char overflow[] = "overflow: the next header is overwritten";
+static const char write_after_free[] = "freed block overwritten";
 
 static char *put_text(char *end, const char *text)
 {
@@ -369,9 +381,8 @@ static const char *problem_with(const struct ma_heap *heap, const void *pointer,
         return if_free;
     if (address >= heap->top)
         return "not the start of a block";
-    uintptr_t next = (uintptr_t)block_next(block);
-    if (next < heap->top && !is_header(heap, next))
-        return "overflow: the next header is overwritten";
+    if (!next_intact(heap, block))
+        return overflow;
     return NULL;
 }
 
@@ -416,7 +427,7 @@ static struct block *list_next(struct ma_heap *heap, const struct block *block)
 {
     if (link_ok(heap, &block->next_link))
         return link_get(&block->next_link);
-    note_misuse(heap, payload_of(block), "freed block overwritten");
+    note_misuse(heap, payload_of(block), write_after_free);
     return NULL;
 }
 
@@ -477,10 +488,11 @@ static void list_push(struct ma_heap *heap, struct block *block)
     bitmap_update(heap, block);
 }
 
-// Whether both neighbours on the list point back to the block.
+// Whether the block is intact and both its neighbours on the list point back to it.
 static bool list_has(struct ma_heap *heap, const struct block *block)
 {
-    if (!link_ok(heap, &block->next_link) || !link_ok(heap, &block->prev_link))
+    if (!is_header(heap, (uintptr_t)block) || !link_ok(heap, &block->next_link) ||
+        !link_ok(heap, &block->prev_link))
         return false;
     const struct block *next = link_get(&block->next_link);
     const struct block *prev = link_get(&block->prev_link);
@@ -488,13 +500,13 @@ static bool list_has(struct ma_heap *heap, const struct block *block)
            (prev == NULL ? *list_of(heap, block) : link_get(&prev->next_link)) == block;
 }
 
-// Takes a block off its list; false if the links are broken, which is noted.
+// Takes a block off its list; false if it was overwritten, which is noted.
 //
 //     prev <--> block <--> next   =>   prev <--> next
 static bool list_remove(struct ma_heap *heap, struct block *block)
 {
     if (!list_has(heap, block)) {
-        note_misuse(heap, payload_of(block), "freed block overwritten");
+        note_misuse(heap, payload_of(block), write_after_free);
         return false;
     }
     struct block *next = link_get(&block->next_link);
@@ -913,6 +925,8 @@ static struct ma_block describe(struct ma_heap *heap, uintptr_t address)
 static bool heap_walk(struct ma_heap *heap, ma_visitor *visit, void *context)
 {
     for (uintptr_t address = heap->base; address < heap->top;) {
+        if (!is_header(heap, address))
+            return false;
         struct ma_block block = describe(heap, address);
         if (!visit(&block, context))
             return false;
@@ -993,8 +1007,7 @@ static size_t list_length(struct ma_heap *heap, const struct block *first)
 {
     size_t length = 0;
     for (const struct block *block = first; block != NULL; block = link_get(&block->next_link)) {
-        if (!is_header(heap, (uintptr_t)block) || block_state(block) != MA_BLOCK_FREE ||
-            !list_has(heap, block))
+        if (!list_has(heap, block) || block_state(block) != MA_BLOCK_FREE)
             return SIZE_MAX;
         length++;
     }

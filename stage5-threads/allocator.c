@@ -137,6 +137,8 @@ struct ma_heap {
     const void *problem_at; // the pointer it is about
 };
 
+static_assert(sizeof(struct ma_heap) + 256 <= MA_HEAP_MIN, "the smallest heap holds some blocks");
+
 // Blocks of one size that a thread freed, for its own next requests: a stack, linked by next_link.
 struct magazine {
     struct block *first; // the block freed last, or NULL
@@ -282,6 +284,13 @@ static bool is_header(const struct ma_heap *heap, uintptr_t address)
            block_size(block) <= heap->limit - address;
 }
 
+// Whether the header behind a block, if there is one, is intact: did the block overflow?
+static bool next_intact(const struct ma_heap *heap, const struct block *block)
+{
+    uintptr_t next = (uintptr_t)block_next(block);
+    return next >= heap->top || is_header(heap, next);
+}
+
 // Bytes to leave out at address, so that the payload of a block behind them is aligned.
 // They are none, or room for a block:
 //
@@ -301,6 +310,9 @@ static size_t gap_before_aligned(uintptr_t address, size_t alignment)
 // --- misuse --------------------------------------------------------------------------------------
 
 static _Atomic(ma_misuse_handler *) misuse_handler; // NULL: abort_on_misuse
+
+static const char overflow[] = "overflow: the next header is overwritten";
+static const char write_after_free[] = "freed block overwritten";
 
 static char *put_text(char *end, const char *text)
 {
@@ -410,9 +422,8 @@ static const char *problem_with(const struct ma_heap *heap, const void *pointer,
         return if_free;
     if (address >= heap->top)
         return "not the start of a block";
-    uintptr_t next = (uintptr_t)block_next(block);
-    if (next < heap->top && !is_header(heap, next))
-        return "overflow: the next header is overwritten";
+    if (!next_intact(heap, block))
+        return overflow;
     return NULL;
 }
 
@@ -457,7 +468,7 @@ static struct block *list_next(struct ma_heap *heap, const struct block *block)
 {
     if (link_ok(heap, &block->next_link))
         return link_get(&block->next_link);
-    note_misuse(heap, payload_of(block), "freed block overwritten");
+    note_misuse(heap, payload_of(block), write_after_free);
     return NULL;
 }
 
@@ -518,10 +529,11 @@ static void list_push(struct ma_heap *heap, struct block *block)
     bitmap_update(heap, block);
 }
 
-// Whether both neighbours on the list point back to the block.
+// Whether the block is intact and both its neighbours on the list point back to it.
 static bool list_has(struct ma_heap *heap, const struct block *block)
 {
-    if (!link_ok(heap, &block->next_link) || !link_ok(heap, &block->prev_link))
+    if (!is_header(heap, (uintptr_t)block) || !link_ok(heap, &block->next_link) ||
+        !link_ok(heap, &block->prev_link))
         return false;
     const struct block *next = link_get(&block->next_link);
     const struct block *prev = link_get(&block->prev_link);
@@ -529,13 +541,13 @@ static bool list_has(struct ma_heap *heap, const struct block *block)
            (prev == NULL ? *list_of(heap, block) : link_get(&prev->next_link)) == block;
 }
 
-// Takes a block off its list; false if the links are broken, which is noted.
+// Takes a block off its list; false if it was overwritten, which is noted.
 //
 //     prev <--> block <--> next   =>   prev <--> next
 static bool list_remove(struct ma_heap *heap, struct block *block)
 {
     if (!list_has(heap, block)) {
-        note_misuse(heap, payload_of(block), "freed block overwritten");
+        note_misuse(heap, payload_of(block), write_after_free);
         return false;
     }
     struct block *next = link_get(&block->next_link);
@@ -999,6 +1011,8 @@ static struct ma_block describe(struct ma_heap *heap, uintptr_t address)
 static bool heap_walk(struct ma_heap *heap, ma_visitor *visit, void *context)
 {
     for (uintptr_t address = heap->base; address < heap->top;) {
+        if (!is_header(heap, address))
+            return false;
         struct ma_block block = describe(heap, address);
         if (!visit(&block, context))
             return false;
@@ -1084,8 +1098,7 @@ static size_t list_length(struct ma_heap *heap, const struct block *first)
 {
     size_t length = 0;
     for (const struct block *block = first; block != NULL; block = link_get(&block->next_link)) {
-        if (!is_header(heap, (uintptr_t)block) || block_state(block) != MA_BLOCK_FREE ||
-            !list_has(heap, block))
+        if (!list_has(heap, block) || block_state(block) != MA_BLOCK_FREE)
             return SIZE_MAX;
         length++;
     }
@@ -1232,7 +1245,7 @@ static struct block *magazine_pop(struct magazine *magazine)
 // Gives up a magazine whose first block was overwritten. The mutex is held.
 static void magazine_give_up(struct magazine *magazine)
 {
-    note_misuse(&default_heap, payload_of(magazine->first), "freed block overwritten");
+    note_misuse(&default_heap, payload_of(magazine->first), write_after_free);
     *magazine = (struct magazine){.first = NULL};
 }
 
@@ -1257,6 +1270,8 @@ static void magazine_flush(struct magazine *magazine)
         struct block *block = magazine_pop(magazine);
         if (block == NULL)
             magazine_give_up(magazine);
+        else if (!next_intact(&default_heap, block))
+            note_misuse(&default_heap, payload_of(block), overflow);
         else
             block_release(&default_heap, block);
     }
