@@ -1249,15 +1249,24 @@ static void magazine_give_up(struct magazine *magazine)
     *magazine = (struct magazine){.first = NULL};
 }
 
-// Takes blocks of size bytes from the heap, until the magazine is full.
+// Takes blocks of size bytes from the heap, until the magazine is full. The first one taken will be
+// the first one handed out: blocks that are used one after the other lie so in memory, too.
 static void magazine_fill(struct magazine *magazine, size_t size)
 {
+    struct block *last = NULL;
     heap_enter(&default_heap);
     while (!magazine_full(magazine, size)) {
         struct block *block = block_take(&default_heap, size);
         if (block == NULL)
             break;
-        magazine_push(magazine, block);
+        block_set_state(block, MA_BLOCK_CACHED);
+        link_set(&block->next_link, NULL);
+        if (last == NULL)
+            magazine->first = block;
+        else
+            link_set(&last->next_link, block);
+        last = block;
+        magazine->count++;
     }
     heap_leave(&default_heap, "malloc");
 }
