@@ -103,6 +103,8 @@ enum {
     LINE_LENGTH = 160, // bytes of the longest message, with room to spare
 };
 
+static const size_t max_payload = MA_HEAP_MAX - 4096; // bytes; rounded up, still below MA_HEAP_MAX
+
 static_assert(ALIGNMENT % _Alignof(max_align_t) == 0, "a payload can hold any C object");
 
 // --- types ---------------------------------------------------------------------------------------
@@ -910,7 +912,7 @@ static void *hand_out(void *payload, size_t size)
 
 static void *heap_malloc(struct ma_heap *heap, size_t size)
 {
-    if (size > MA_HEAP_MAX) {
+    if (size > max_payload) {
         errno = ENOMEM;
         return NULL;
     }
@@ -929,7 +931,7 @@ static void heap_free(struct ma_heap *heap, void *pointer)
 
 static void *heap_calloc(struct ma_heap *heap, size_t count, size_t size)
 {
-    if (size != 0 && count > MA_HEAP_MAX / size) {
+    if (size != 0 && count > max_payload / size) {
         errno = ENOMEM;
         return NULL;
     }
@@ -952,7 +954,7 @@ static void *heap_realloc(struct ma_heap *heap, void *pointer, size_t size)
         block_shorten(heap, block_of(pointer), block_size_for(size));
         return pointer;
     }
-    if (size <= MA_HEAP_MAX && block_lengthen(heap, block_of(pointer), block_size_for(size)))
+    if (size <= max_payload && block_lengthen(heap, block_of(pointer), block_size_for(size)))
         return pointer;
     void *moved = heap_malloc(heap, size);
     if (moved != NULL) {
@@ -970,7 +972,7 @@ static void *heap_aligned_alloc(struct ma_heap *heap, size_t alignment, size_t s
     }
     if (alignment <= ALIGNMENT)
         return heap_malloc(heap, size);
-    if (size > MA_HEAP_MAX || alignment > MA_HEAP_MAX - size) {
+    if (size > max_payload || alignment > max_payload - size) {
         errno = ENOMEM;
         return NULL;
     }
