@@ -34,6 +34,8 @@ say = @$(if $(V),true,printf '  %-4s %s\n')
 .PHONY: all
 all: $(foreach n,$(STAGES),$(BUILD)/stage$(n)/libma.a $(BUILD)/preload/stage$(n).so)
 
+views = $(foreach n,$(STAGES),$(BUILD)/view/stage$(n))
+
 ## make help                         list these commands
 .PHONY: help
 help:
@@ -41,14 +43,15 @@ help:
 
 ## make tour                         see the five stages at work, in five minutes
 .PHONY: tour
-tour: $(foreach n,$(STAGES),$(BUILD)/view/stage$(n))
-	@BUILD=$(BUILD) common/view/tour
+tour: $(views) $(BUILD)/view/threads-stage4 $(BUILD)/view/threads-stage5
+	@common/view/tour $(BUILD)/view
 
 # --- the stages, their tests and their tools ------------------------------------------------------
 
 test_sources = $(wildcard common/test/*.c)
 test_objects = $(test_sources:common/test/%.c=$(BUILD)/test/%.o)
-view_objects = $(patsubst common/view/%.c,$(BUILD)/view/%.o,$(wildcard common/view/*.c))
+view_sources = $(filter-out common/view/threads.c,$(wildcard common/view/*.c))
+view_objects = $(view_sources:common/view/%.c=$(BUILD)/view/%.o)
 
 # check is asked for when the recipe runs: `make test` may just have installed it.
 $(BUILD)/test/%.o: common/test/%.c stage1-bump/allocator.h $(wildcard common/test/*.h) | check
@@ -86,6 +89,10 @@ $(BUILD)/view/stage$(1): $(view_objects) $(BUILD)/stage$(1)/libma.a
 	$$(say) LD $$@
 	$$(Q)$$(CC) $$(CFLAGS) $$^ -o $$@ -pthread
 
+$(BUILD)/view/threads-stage$(1): $(BUILD)/view/threads.o $(BUILD)/stage$(1)/libma.a
+	$$(say) LD $$@
+	$$(Q)$$(CC) $$(CFLAGS) $$^ -o $$@ -pthread
+
 $(BUILD)/test/stage$(1): $(test_objects) $(BUILD)/stage$(1)/libma.a
 	$$(say) LD $$@
 	$$(Q)$$(CC) $$(CFLAGS) $$^ -o $$@ $$$$(pkg-config --libs check) -pthread
@@ -95,7 +102,8 @@ test-stage$(1): $(BUILD)/test/stage$(1)
 	@$(BUILD)/test/stage$(1) $(1)
 
 view-stage$(1): $(BUILD)/view/stage$(1)
-	@$(BUILD)/view/stage$(1) $$(if $$(FORMAT),--format=$$(FORMAT)) $$(SCRIPT)
+	@$(BUILD)/view/stage$(1) $$(if $$(FORMAT),--format=$$(FORMAT)) $$(if $$(WIDTH),--width=$$(WIDTH)) \
+	  $$(SCRIPT)
 
 run-stage$(1): $(BUILD)/preload/stage$(1).so
 	@common/preload/run $$< $$(value CMD)
@@ -168,11 +176,11 @@ test-programs: $(foreach n,$(STAGES),$(BUILD)/preload/stage$(n).so)
 	@BUILD=$(BUILD) common/preload/test-programs
 
 .PHONY: test-view
-test-view: $(foreach n,$(STAGES),$(BUILD)/view/stage$(n))
-	@BUILD=$(BUILD) common/view/test
+test-view: $(views) $(BUILD)/view/threads-stage4 $(BUILD)/view/threads-stage5
+	@common/view/test $(BUILD)/view
 
 .PHONY: test-examples
-test-examples: $(foreach n,$(STAGES),$(BUILD)/stage$(n)/libma.a)
+test-examples:
 	@BUILD=$(BUILD) docs/examples/test
 
 .PHONY: docs
