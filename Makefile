@@ -103,7 +103,7 @@ test-stage$(1): $(BUILD)/test/stage$(1)
 
 view-stage$(1): $(BUILD)/view/stage$(1)
 	@$(BUILD)/view/stage$(1) $$(if $$(FORMAT),--format=$$(FORMAT)) $$(if $$(WIDTH),--width=$$(WIDTH)) \
-	  $$(SCRIPT)
+	  $$(if $$(BRIEF),--brief) $$(SCRIPT)
 
 run-stage$(1): $(BUILD)/preload/stage$(1).so
 	@common/preload/run $$< $$(value CMD)
@@ -122,6 +122,7 @@ test: $(foreach n,$(STAGES),test-stage$(n))
 ## make test-mine MINE=dir STAGE=N   the suite against your own allocator.c, at the level of stage N
 ## make test-programs                real programs on every stage, compared with libc
 ## make test-view test-examples      the heap maps on every sample script; the programs of the book
+## make test-text                    the quotes and outputs in the text are what files and commands say
 ## make docs                         the book, as build/docs/html/index.html
 ## make lint                         all that can be checked without running: style, quotes, headers
 ## make format                       lay out the C files as .clang-format says
@@ -182,6 +183,11 @@ test-view: $(views) $(BUILD)/view/threads-stage4 $(BUILD)/view/threads-stage5
 .PHONY: test-examples
 test-examples:
 	@BUILD=$(BUILD) docs/examples/test
+
+.PHONY: test-text
+test-text: all
+	@docs/check-quotes
+	@docs/check-output
 
 .PHONY: docs
 docs:
