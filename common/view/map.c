@@ -295,6 +295,8 @@ size_t map_place(const struct map_scale *scale, size_t offset)
 
 void map_layout(const struct map *map, const struct map_scale *scale, size_t *edges)
 {
+    if (map->count == 0)
+        return;
     for (size_t i = 0; i < map->count; i++)
         edges[i] = map_place(scale, map->boxes[i].offset);
     edges[0] = 0;
