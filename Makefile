@@ -24,7 +24,7 @@ dir_5 = stage5-threads
 preload_1 = -DMA_HEAP_SIZE=1073741824
 
 Q = $(if $(V),,@)
-say = @$(if $(V),true,printf '  %-4s %s\n')
+say = @$(if $(V),true,printf >&2 '  %-4s %s\n')
 
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -106,7 +106,7 @@ view-stage$(1): $(BUILD)/view/stage$(1)
 	  $$(if $$(BRIEF),--brief) $$(SCRIPT)
 
 run-stage$(1): $(BUILD)/preload/stage$(1).so
-	@common/preload/run $$< $$(value CMD)
+	@common/preload/run $$< '$$(subst ','\'',$$(value CMD))'
 endef
 
 ## make test                         the check suite on all stages (installs check if it may)
@@ -172,8 +172,14 @@ test-mine: $(test_objects)
 	  $$(pkg-config --libs check) -pthread
 	@$(BUILD)/test-mine/suite $(STAGE)
 
+$(BUILD)/preload/test_contract: common/preload/test_contract.c
+	$(say) CC $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $< -o $@
+
 .PHONY: test-programs
-test-programs: $(foreach n,$(STAGES),$(BUILD)/preload/stage$(n).so)
+test-programs: $(foreach n,$(STAGES),$(BUILD)/preload/stage$(n).so) $(BUILD)/preload/test_contract
+	@common/setup programs
 	@BUILD=$(BUILD) common/preload/test-programs
 
 .PHONY: test-view

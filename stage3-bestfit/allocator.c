@@ -100,6 +100,7 @@ struct ma_heap {
     uintptr_t base; // first byte of the first block
     uintptr_t top; // first byte behind the last block
     uintptr_t limit; // first byte behind the region
+    uintptr_t touched; // highest top so far: a region that the heap owns is zero from here on
     bool owns_region; // the region is not the caller's
     struct block *bins[BIN_COUNT]; // of each size class the block freed last, or NULL
     uint64_t bitmap[BIN_COUNT / 64]; // bit i % 64 of word i / 64: bins[i] holds a block
@@ -550,6 +551,7 @@ static void region_begin(struct ma_heap *heap, uintptr_t start, uintptr_t base, 
     heap->base = first_block(base);
     heap->top = heap->base;
     heap->limit = limit;
+    heap->touched = heap->base;
     if (secret == 0)
         secret = random_bits();
 }
@@ -636,6 +638,7 @@ static uintptr_t bump(struct ma_heap *heap, size_t size)
         return 0;
     uintptr_t address = heap->top;
     heap->top += size;
+    heap->touched = larger(heap->touched, heap->top);
     return address;
 }
 
@@ -715,9 +718,10 @@ static void *heap_calloc(struct ma_heap *heap, size_t count, size_t size)
         errno = ENOMEM;
         return NULL;
     }
+    uintptr_t touched = heap->owns_region && !MA_FILL ? heap->touched : UINTPTR_MAX;
     void *payload = heap_malloc(heap, count * size);
-    if (payload != NULL)
-        memset(payload, 0, count * size); // it may have been used before
+    if (payload != NULL && (uintptr_t)payload < touched)
+        memset(payload, 0, smaller(count * size, touched - (uintptr_t)payload));
     return payload;
 }
 

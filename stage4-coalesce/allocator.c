@@ -80,7 +80,7 @@ enum {
     HEADER_SIZE = 8, // bytes before every payload
     MIN_BLOCK = 32, // bytes of the smallest block: a header and what a free block keeps
     GROW_MIN = 1 << 20, // bytes; a region grows by no less, if it can
-    KEEP_MAX = 1 << 25, // bytes of used memory above the top that are kept at most
+    KEEP_MAX = 1 << 25, // bytes above the top that are kept at most
     SMALL_BINS = 64, // bins of one size each, below 1 KiB
     BINS_PER_DOUBLING = 32, // above, bins as wide as 1/32 of 1, 2, 4, ... KiB
     BIN_COUNT = SMALL_BINS + 26 * BINS_PER_DOUBLING, // up to 64 GiB
@@ -114,8 +114,8 @@ struct ma_heap {
     uintptr_t base; // first byte of the first block
     uintptr_t top; // first byte behind the last block
     uintptr_t limit; // first byte behind the region
-    uintptr_t touched; // the highest top since memory last went back to the system
-    size_t keep; // bytes between top and touched that stay
+    uintptr_t touched; // highest top so far: a region that the heap owns is zero from here on
+    size_t keep; // bytes between top and touched that stay when memory goes back to the system
     bool trimmed; // memory went back since the region last grew
     bool owns_region; // the region is not the caller's
     struct block *bins[BIN_COUNT]; // of each size class the block freed last, or NULL
@@ -675,23 +675,25 @@ static void region_grown(struct ma_heap *heap, size_t size)
     heap->trimmed = false;
 }
 
-// Gives memory above the top back to the system, if more than keep bytes of it were used.
+// Gives memory above the top back to the system, if more than twice keep of it was used.
 //
-//     top      touched    limit            top   limit
-//     v        v          v                v     v
-//     +-------------------+          =>    +-----+
-//     |  used  | untouched|                | keep|
-//     +-------------------+                +-----+
+//     top              touched      limit            top      touched, limit
+//     v                v            v                v        v
+//     +----------------+------------+                +--------+
+//     |  used before   |  untouched |       =>       |  keep  |
+//     +----------------+------------+                +--------+
 static void region_trim(struct ma_heap *heap)
 {
-    uintptr_t end = round_up(heap->top + heap->keep, page_size());
-    if (!heap->owns_region || heap->touched < end || heap->limit <= end)
+    if (!heap->owns_region || heap->touched - heap->top <= 2 * heap->keep)
         return;
-    if (munmap(pointer_to(end), heap->limit - end) != 0)
-        return; // the system cannot cut the mapping: all stays as it is
-    heap->limit = end;
-    heap->touched = heap->top;
-    heap->trimmed = true;
+    uintptr_t end = round_up(heap->top + heap->keep, page_size());
+    int saved_errno = errno; // free leaves errno alone
+    if (munmap(pointer_to(end), heap->limit - end) == 0) {
+        heap->limit = end;
+        heap->touched = end;
+        heap->trimmed = true;
+    }
+    errno = saved_errno;
 }
 
 // Maps the next size bytes behind the limit. Mapped elsewhere they are of no use and go back.
@@ -849,9 +851,10 @@ static void *heap_calloc(struct ma_heap *heap, size_t count, size_t size)
         errno = ENOMEM;
         return NULL;
     }
+    uintptr_t touched = heap->owns_region && !MA_FILL ? heap->touched : UINTPTR_MAX;
     void *payload = heap_malloc(heap, count * size);
-    if (payload != NULL)
-        memset(payload, 0, count * size); // it may have been used before
+    if (payload != NULL && (uintptr_t)payload < touched)
+        memset(payload, 0, smaller(count * size, touched - (uintptr_t)payload));
     return payload;
 }
 
