@@ -121,6 +121,7 @@ test: $(foreach n,$(STAGES),test-stage$(n))
 ## make run-stageN CMD='git log'     run a real program on stage N instead of libc's malloc
 ## make test-mine MINE=dir STAGE=N   the suite against your own allocator.c, at the level of stage N
 ## make test-programs                real programs on every stage, compared with libc
+## make test-race                    what ThreadSanitizer says to two threads on every stage
 ## make test-view test-examples      the heap maps on every sample script; the programs of the book
 ## make test-text                    the quotes and outputs in the text are what files and commands say
 ## make docs                         the book, as build/docs/html/index.html
@@ -130,6 +131,10 @@ test: $(foreach n,$(STAGES),test-stage$(n))
 ## make clean                        remove build/
 
 $(foreach n,$(STAGES),$(eval $(call stage_rules,$(n))))
+
+.PHONY: test-race
+test-race:
+	@CC=$(CC) BUILD=$(BUILD) common/test/race/run
 
 .PHONY: matrix
 matrix: $(foreach n,$(STAGES),$(BUILD)/test/stage$(n))
@@ -200,7 +205,7 @@ docs:
 	@common/setup docs
 	@BUILD=$(BUILD) docs/build
 
-c_files = $(wildcard stage*/*.[ch] common/*/*.[ch] docs/examples/*.[ch])
+c_files = $(wildcard stage*/*.[ch] common/*/*.[ch] common/*/*/*.[ch] docs/examples/*.[ch])
 
 .PHONY: lint
 lint:

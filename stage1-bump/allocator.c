@@ -186,7 +186,7 @@ static const char *problem_with(const struct ma_heap *heap, const void *pointer)
     uintptr_t address = (uintptr_t)pointer;
     if (address < heap->base || address >= heap->limit)
         return "not from this heap";
-    if (address % ALIGNMENT != 0)
+    if (address % ALIGNMENT != 0 || address >= heap->top)
         return "not the start of a block";
     return NULL;
 }
