@@ -114,14 +114,14 @@ endef
 .PHONY: test
 test: $(foreach n,$(STAGES),test-stage$(n))
 
-## make matrix                       which stage can do what, from a run made now
+## make matrix                       which stage can do what, from a run just made
 ## make diff-stageN                  what stage N changes in the stage before it
 ## make diffstat                     how much that is, against the budget
 ## make view-stageN SCRIPT=file      run a small script, draw the heap after every step (FORMAT=svg)
 ## make run-stageN CMD='git log'     run a real program on stage N instead of libc's malloc
 ## make test-mine MINE=dir STAGE=N   the suite against your own allocator.c, at the level of stage N
 ## make test-programs                real programs on every stage, compared with libc
-## make test-race                    what ThreadSanitizer says to two threads on every stage
+## make test-race                    what ThreadSanitizer says about two threads on every stage
 ## make test-view test-examples      the heap maps on every sample script; the programs of the book
 ## make test-text                    the quotes and outputs in the text are what files and commands say
 ## make docs                         the book, as build/docs/html/index.html

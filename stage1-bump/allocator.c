@@ -49,8 +49,8 @@ static_assert(ALIGNMENT % _Alignof(max_align_t) == 0, "a payload can hold any C 
 struct ma_heap {
     uintptr_t start; // first byte of the region
     uintptr_t base; // first byte of the first block
-    uintptr_t top; // first byte behind the last block
-    uintptr_t limit; // first byte behind the region
+    uintptr_t top; // first byte after the last block
+    uintptr_t limit; // first byte after the region
     bool owns_region; // the region is not the caller's
     const char *problem; // the misuse that the running call found, or NULL
     const void *problem_at; // the pointer it is about
@@ -96,7 +96,7 @@ static uintptr_t first_block(uintptr_t address)
     return round_up(address, ALIGNMENT);
 }
 
-// Bytes to leave out at address, so that the payload of a block behind them is aligned.
+// Bytes to leave out at address, so that the payload of a block after them is aligned.
 static size_t gap_before_aligned(uintptr_t address, size_t alignment)
 {
     size_t gap = round_up(address, alignment) - address;
@@ -231,7 +231,7 @@ static bool region_first(struct ma_heap *heap)
     return true;
 }
 
-// Makes room for size bytes behind the top.
+// Makes room for size bytes above the top.
 static bool region_grow(struct ma_heap *heap, size_t size)
 {
     if (!heap->owns_region || (heap->limit == 0 && !region_first(heap)))

@@ -3,14 +3,14 @@
 ///
 /// Sizes are bytes of payload, the part of a block that the caller may use, unless a name says
 /// otherwise. Every payload is aligned for any C object (16 bytes on x86-64 and AArch64).
-/// What a stage cannot do yet stands in its README and is shown by a test.
+/// What a stage cannot do yet is said in its README and shown by a test.
 ///
 /// **Errors.** A request that cannot be met returns NULL with `errno == ENOMEM` and leaves the heap
-/// and every block as they were. A wrong argument that is no pointer (an alignment, a size of a
-/// region) returns NULL with `errno == EINVAL`. A wrong pointer goes to the misuse handler.
+/// and every block as they were. A wrong argument (an alignment, the size of a region) fails with
+/// `errno == EINVAL`. A pointer that is no live block of the heap goes to the misuse handler.
 ///
 /// **Threads.** Stages 1 to 4 serve one thread at a time. From stage 5 on every function may be
-/// called from any thread; a block may be freed by another thread than the one that asked for it.
+/// called from any thread; a block may be freed by a thread other than the one that asked for it.
 
 #ifndef MA_ALLOCATOR_H
 #define MA_ALLOCATOR_H
@@ -118,7 +118,7 @@ struct ma_heap *ma_heap_create(size_t size);
 /// Makes a heap inside memory that the caller owns: a static array, `sbrk`, shared memory, another
 /// heap's block. It never grows by itself.
 /// @param memory its first byte, of any alignment. It belongs to the heap until ma_heap_destroy():
-///        before, nothing else may touch it or be made of it.
+///        until then nothing else may use it.
 /// @param size its bytes, bookkeeping included.
 /// @return the heap, which lies inside the memory; NULL with EINVAL if memory is NULL or size is
 ///         below #MA_HEAP_MIN or above #MA_HEAP_MAX.
@@ -126,7 +126,7 @@ struct ma_heap *ma_heap_create(size_t size);
 /// Constant; the bookkeeping is written, nothing else.
 struct ma_heap *ma_heap_init(void *memory, size_t size);
 
-/// Tells a heap of ma_heap_init() that the memory behind its region is now its own too.
+/// Tells a heap of ma_heap_init() that the memory after its region now belongs to it too.
 /// @param heap a heap of ma_heap_init()
 /// @param bytes how many; they begin where its region ended.
 /// @return true; false with EINVAL if the region is not the caller's or would exceed #MA_HEAP_MAX.
@@ -169,7 +169,7 @@ struct ma_heap *ma_default_heap(void);
 /// @name Looking inside
 /// @{
 
-/// What a block is in use for.
+/// Who holds a block.
 enum ma_block_state {
     MA_BLOCK_USED, ///< owned by the program
     MA_BLOCK_FREE, ///< on a free list
@@ -181,7 +181,7 @@ struct ma_block {
     const void *address; ///< its first byte: the header, where there is one
     const void *payload; ///< what ma_malloc() returned
     size_t size; ///< bytes of the whole block, header included
-    enum ma_block_state state; ///< what it is in use for
+    enum ma_block_state state; ///< who holds it
     const void *next_free; ///< payload of the next block on its free list; NULL: none
 };
 
@@ -198,7 +198,7 @@ struct ma_stats {
     size_t cached_bytes; ///< their payload
     size_t header_bytes; ///< headers of all blocks
     size_t padding_bytes; ///< before the first block: the heap's bookkeeping and alignment
-    size_t top_bytes; ///< behind the last block: the untouched top
+    size_t top_bytes; ///< after the last block: the top
     size_t region_bytes; ///< the region
 };
 
@@ -218,7 +218,7 @@ typedef bool ma_visitor(const struct ma_block *block, void *context);
 /// The number of blocks.
 bool ma_heap_walk(struct ma_heap *heap, ma_visitor *visit, void *context);
 
-/// Adds a heap up.
+/// Sums up a heap.
 /// @par Cost
 /// The number of blocks: nothing is counted while the heap works.
 struct ma_stats ma_heap_stats(struct ma_heap *heap);
@@ -234,8 +234,8 @@ const char *ma_heap_check(struct ma_heap *heap);
 /// @name Misuse
 /// @{
 
-/// Hears of misuse. The heap is not locked, and may be looked at. If the handler returns, the call
-/// that found the misuse returns NULL or 0, and the block concerned is neither freed nor handed out.
+/// Is told of misuse. The heap is not locked, and may be looked at. If the handler returns, the
+/// call that found the misuse returns NULL or 0, and the block is neither freed nor handed out.
 /// @param message one line without a line end, such as "ma_free(0x7f0012345678): double free"
 typedef void ma_misuse_handler(const char *message);
 

@@ -98,8 +98,8 @@ static_assert(sizeof(struct block) <= MIN_BLOCK, "the smallest block can be free
 struct ma_heap {
     uintptr_t start; // first byte of the region
     uintptr_t base; // first byte of the first block
-    uintptr_t top; // first byte behind the last block
-    uintptr_t limit; // first byte behind the region
+    uintptr_t top; // first byte after the last block
+    uintptr_t limit; // first byte after the region
     uintptr_t touched; // highest top so far: a region that the heap owns is zero from here on
     bool owns_region; // the region is not the caller's
     struct block *bins[BIN_COUNT]; // of each size class the block freed last, or NULL
@@ -188,7 +188,7 @@ static size_t payload_size(const struct block *block)
     return block_size(block) - HEADER_SIZE;
 }
 
-// The block behind this one in memory; the top, if this is the last.
+// The block after this one in memory; the top, if this is the last.
 static struct block *block_next(const struct block *block)
 {
     return pointer_to((uintptr_t)block + block_size(block));
@@ -204,7 +204,7 @@ static void block_set_state(struct block *block, enum ma_block_state state)
     block->state = (uint8_t)state;
 }
 
-// What belongs into a header's check: address, size and secret, mixed by multiplication with the
+// What belongs in a header's check: address, size and secret, mixed by multiplication with the
 // golden ratio (Knuth, TAOCP volume 3, section 6.4). A header that was overwritten, or bytes that
 // were never a header, agree by chance once in 65,536 times.
 static uint16_t header_check(const struct block *block)
@@ -230,14 +230,14 @@ static bool is_header(const struct ma_heap *heap, uintptr_t address)
            block_size(block) <= heap->limit - address;
 }
 
-// Whether the header behind a block, if there is one, is intact: did the block overflow?
+// Whether the header after a block, if there is one, is intact: did the block overflow?
 static bool next_intact(const struct ma_heap *heap, const struct block *block)
 {
     uintptr_t next = (uintptr_t)block_next(block);
     return next >= heap->top || is_header(heap, next);
 }
 
-// Bytes to leave out at address, so that the payload of a block behind them is aligned.
+// Bytes to leave out at address, so that the payload of a block after them is aligned.
 // They are none, or room for a block:
 //
 //     address           a multiple of alignment
@@ -589,7 +589,7 @@ static bool region_first(struct ma_heap *heap)
     return true;
 }
 
-// Maps the next size bytes behind the limit. Mapped elsewhere they are of no use and go back.
+// Maps the next size bytes after the limit. Mapped elsewhere they are of no use and go back.
 static bool region_append(struct ma_heap *heap, size_t size)
 {
     if (size > MA_HEAP_MAX - (heap->limit - heap->start))
@@ -603,7 +603,7 @@ static bool region_append(struct ma_heap *heap, size_t size)
     return memory == wanted;
 }
 
-// Makes room for size bytes behind the top.
+// Makes room for size bytes above the top.
 static bool region_grow(struct ma_heap *heap, size_t size)
 {
     if (!heap->owns_region || (heap->limit == 0 && !region_first(heap)))
@@ -662,7 +662,7 @@ static void block_release(struct ma_heap *heap, struct block *block)
     list_push(heap, block);
 }
 
-// Shortens a block in use to size bytes; what is left over becomes free, if it can be a block.
+// Shortens a used block to size bytes; what is left over becomes free, if it can be a block.
 static void block_shorten(struct ma_heap *heap, struct block *block, size_t size)
 {
     struct block *rest = block_split(block, size);
@@ -670,7 +670,7 @@ static void block_shorten(struct ma_heap *heap, struct block *block, size_t size
         block_release(heap, rest);
 }
 
-// A block of at least size bytes, in use: from the free list, else from the top.
+// A used block of at least size bytes: from the free list, else from the top.
 static struct block *block_take(struct ma_heap *heap, size_t size)
 {
     struct block *block = find_fit(heap, size);

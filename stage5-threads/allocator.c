@@ -36,7 +36,7 @@
 // Stage 4 adds: boundary tags (Knuth, TAOCP volume 1, section 2.5), by which free neighbours become
 // one block; blocks that grow in place; memory that goes back to the system.
 //
-//     free block                                     the block behind it
+//     free block                                     the block after it
 //     +--------+------+------+----------+--------+   +-----------+----------
 //     | header | next | prev |          | footer |   | prev_free |  payload
 //     +--------+------+------+----------+--------+   +-----------+----------
@@ -64,7 +64,7 @@
 //
 // Cost of malloc: constant; it looks at 64 free blocks at most. Small sizes seldom take the mutex.
 // Cost of free: constant.
-// Cost of realloc: constant where the block behind is free or the top, else a copy.
+// Cost of realloc: constant where the top or a free block after it has room, else a copy.
 // Space: up to 15 bytes a block to round its size up.
 // And 8 bytes a block for its header; no block is smaller than 32.
 
@@ -125,8 +125,8 @@ static_assert(sizeof(struct block) + sizeof(uintptr_t) <= MIN_BLOCK,
 struct ma_heap {
     uintptr_t start; // first byte of the region
     _Atomic uintptr_t base; // first byte of the first block; read without the mutex
-    uintptr_t top; // first byte behind the last block
-    _Atomic uintptr_t limit; // first byte behind the region; read without the mutex
+    uintptr_t top; // first byte after the last block
+    _Atomic uintptr_t limit; // first byte after the region; read without the mutex
     uintptr_t touched; // highest top so far: a region that the heap owns is zero from here on
     size_t keep; // bytes between top and touched that stay when memory goes back to the system
     bool trimmed; // memory went back since the region last grew
@@ -238,7 +238,7 @@ static size_t payload_size(const struct block *block)
     return block_size(block) - HEADER_SIZE;
 }
 
-// The block behind this one in memory; the top, if this is the last.
+// The block after this one in memory; the top, if this is the last.
 static struct block *block_next(const struct block *block)
 {
     return pointer_to((uintptr_t)block + block_size(block));
@@ -260,7 +260,7 @@ static void block_set_state(struct block *block, enum ma_block_state state)
     atomic_store_explicit(&block->state, (uint8_t)state, memory_order_relaxed);
 }
 
-// What belongs into a header's check: address, size and secret, mixed by multiplication with the
+// What belongs in a header's check: address, size and secret, mixed by multiplication with the
 // golden ratio (Knuth, TAOCP volume 3, section 6.4). A header that was overwritten, or bytes that
 // were never a header, agree by chance once in 65,536 times.
 static uint16_t header_check(const struct block *block)
@@ -286,14 +286,14 @@ static bool is_header(const struct ma_heap *heap, uintptr_t address)
            block_size(block) <= heap->limit - address;
 }
 
-// Whether the header behind a block, if there is one, is intact: did the block overflow?
+// Whether the header after a block, if there is one, is intact: did the block overflow?
 static bool next_intact(const struct ma_heap *heap, const struct block *block)
 {
     uintptr_t next = (uintptr_t)block_next(block);
     return next >= heap->top || is_header(heap, next);
 }
 
-// Bytes to leave out at address, so that the payload of a block behind them is aligned.
+// Bytes to leave out at address, so that the payload of a block after them is aligned.
 // They are none, or room for a block:
 //
 //     address           a multiple of alignment
@@ -600,7 +600,7 @@ static struct block *block_split(struct block *block, size_t size)
 
 // --- coalesce ------------------------------------------------------------------------------------
 
-// Tells the block behind, if there is one, whether this block is free.
+// Tells the next block, if there is one, whether this block is free.
 static void tell_next(const struct ma_heap *heap, struct block *block, bool is_free)
 {
     struct block *next = block_next(block);
@@ -621,7 +621,7 @@ static struct block *block_prev(const struct ma_heap *heap, const struct block *
     return block_state(prev) == MA_BLOCK_FREE && block_size(prev) == size ? prev : NULL;
 }
 
-// Takes the free block behind into this one; false if there is none.
+// Takes the free block after this one into it; false if there is none.
 //
 //     | block     | | next: free   |   =>   | block                   |
 static bool absorb_next(struct ma_heap *heap, struct block *block)
@@ -634,8 +634,8 @@ static bool absorb_next(struct ma_heap *heap, struct block *block)
     return true;
 }
 
-// Joins a block that becomes free with its free neighbours. Those left the lists, their headers
-// stay behind in the payload, marked free: who frees them again is still found out.
+// Merges a block that becomes free with its free neighbours. These leave their lists; their headers
+// remain in the payload, marked free: freeing one of them again is still found out.
 //
 //     | prev: free | | block | | next: free |   =>   | prev                        |
 static struct block *coalesce(struct ma_heap *heap, struct block *block)
@@ -743,7 +743,7 @@ static void region_trim(struct ma_heap *heap)
     errno = saved_errno;
 }
 
-// Maps the next size bytes behind the limit. Mapped elsewhere they are of no use and go back.
+// Maps the next size bytes after the limit. Mapped elsewhere they are of no use and go back.
 static bool region_append(struct ma_heap *heap, size_t size)
 {
     if (size > MA_HEAP_MAX - (heap->limit - heap->start))
@@ -757,7 +757,7 @@ static bool region_append(struct ma_heap *heap, size_t size)
     return memory == wanted;
 }
 
-// Makes room for size bytes behind the top.
+// Makes room for size bytes above the top.
 static bool region_grow(struct ma_heap *heap, size_t size)
 {
     if (!heap->owns_region || (heap->limit == 0 && !region_first(heap)))
@@ -862,7 +862,7 @@ static void block_release(struct ma_heap *heap, struct block *block)
     list_push(heap, block);
 }
 
-// Shortens a block in use to size bytes; what is left over becomes free, if it can be a block.
+// Shortens a used block to size bytes; what is left over becomes free, if it can be a block.
 static void block_shorten(struct ma_heap *heap, struct block *block, size_t size)
 {
     struct block *rest = block_split(block, size);
@@ -870,7 +870,7 @@ static void block_shorten(struct ma_heap *heap, struct block *block, size_t size
         block_release(heap, rest);
 }
 
-// A block of at least size bytes, in use: from the free list, else from the top.
+// A used block of at least size bytes: from the free list, else from the top.
 static struct block *block_take(struct ma_heap *heap, size_t size)
 {
     struct block *block = find_fit(heap, size);
@@ -886,7 +886,7 @@ static struct block *block_take(struct ma_heap *heap, size_t size)
     return block;
 }
 
-// Lengthens a block in use to size bytes where it lies: into the top, or into a free block behind.
+// Lengthens a used block to size bytes where it lies: into the top, or the free block after it.
 static bool block_lengthen(struct ma_heap *heap, struct block *block, size_t size)
 {
     struct block *next = block_next(block);
@@ -1255,7 +1255,7 @@ static void magazine_give_up(struct magazine *magazine)
 }
 
 // Takes blocks of size bytes from the heap, until the magazine is full. The first one taken will be
-// the first one handed out: blocks that are used one after the other lie so in memory, too.
+// the first one handed out: blocks that are used one after the other lie that way in memory, too.
 static void magazine_fill(struct magazine *magazine, size_t size)
 {
     struct block *last = NULL;
