@@ -5,7 +5,7 @@
 //     start    base                          top                             limit
 //     v        v                             v                               v
 //     +--------+---------+---------+---------+-------------------------------+
-//     |  heap  |  block  |  block  |  block  |  untouched top                |
+//     |  heap  |  block  |  block  |  block  |  not handed out               |
 //     +--------+---------+---------+---------+-------------------------------+
 //                                            malloc takes from here -->
 //
@@ -532,7 +532,7 @@ static bool room_for(struct ma_heap *heap, size_t size)
 //     top                  limit            address  top         limit
 //     v                    v                v        v           v
 //     +--------------------+       =>       +--------+-----------+
-//     |  untouched         |                |  size  | untouched |
+//     |  not handed out    |                |  size  | the rest  |
 //     +--------------------+                +--------+-----------+
 static uintptr_t bump(struct ma_heap *heap, size_t size)
 {

@@ -5,7 +5,7 @@
 //     start    base                          top                             limit
 //     v        v                             v                               v
 //     +--------+---------+---------+---------+-------------------------------+
-//     |  heap  |  block  |  block  |  block  |  untouched top                |
+//     |  heap  |  block  |  block  |  block  |  not handed out               |
 //     +--------+---------+---------+---------+-------------------------------+
 //                                            malloc takes from here -->
 //
@@ -92,6 +92,7 @@ struct block {
     uintptr_t prev_link;
 };
 
+static_assert(BIN_COUNT % 64 == 0, "the bitmap is made of whole words");
 static_assert(offsetof(struct block, next_link) == HEADER_SIZE, "the header is 8 bytes");
 static_assert(sizeof(struct block) <= MIN_BLOCK, "the smallest block can be free");
 
@@ -630,7 +631,7 @@ static bool room_for(struct ma_heap *heap, size_t size)
 //     top                  limit            address  top         limit
 //     v                    v                v        v           v
 //     +--------------------+       =>       +--------+-----------+
-//     |  untouched         |                |  size  | untouched |
+//     |  not handed out    |                |  size  | the rest  |
 //     +--------------------+                +--------+-----------+
 static uintptr_t bump(struct ma_heap *heap, size_t size)
 {

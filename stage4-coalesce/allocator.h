@@ -92,7 +92,7 @@ void *ma_realloc(void *pointer, size_t size);
 /// @return as ma_malloc(), the address a multiple of alignment; NULL with EINVAL if alignment is
 ///         no power of two.
 /// @par Cost
-/// That of ma_malloc(). Stages 1 and 2 always take such a block from the untouched top.
+/// That of ma_malloc(). Stages 1 and 2 always take such a block from the top.
 void *ma_aligned_alloc(size_t alignment, size_t size);
 
 /// Tells how many bytes of a block may be used: at least what was asked for.
@@ -104,7 +104,7 @@ size_t ma_usable_size(const void *pointer);
 
 /// @}
 /// @name Heaps of your own
-/// Also called pools, arenas or zones. A pointer belongs to the heap it came from.
+/// Also called pools. A pointer belongs to the heap it came from.
 /// @{
 
 /// Makes a heap in a mapping of its own. From stage 2 on it grows when it is exhausted.

@@ -170,7 +170,7 @@ START_TEST(interior_pointer)
 }
 END_TEST
 
-START_TEST(pointer_into_the_untouched_top)
+START_TEST(pointer_into_the_top)
 {
     make_blocks();
     for (size_t offset = 1024; offset < 32768; offset *= 2)
@@ -370,7 +370,7 @@ void add_misuse_rows(void)
     add_row(foreign_pointer);
     add_row(misaligned_pointer);
     add_row(interior_pointer);
-    add_row(pointer_into_the_untouched_top);
+    add_row(pointer_into_the_top);
     add_row(overwritten_header);
     add_row(changed_byte_of_the_size_is_seen);
     add_row(overflow_into_the_next_header);

@@ -12,7 +12,7 @@
 
 enum box_kind { BOX_USED, BOX_FREE, BOX_CACHED, BOX_BROKEN, BOX_TOP };
 
-/// A block; what lies between an overwritten header and the top; the untouched top. Offsets count from the heap's origin (see run_begin()).
+/// A block; what lies between an overwritten header and the top; the top. Offsets count from the heap's origin (see run_begin()).
 struct box {
     enum box_kind kind;
     size_t offset; ///< of its first byte: the header, where there is one
