@@ -42,6 +42,7 @@ enum {
 
 static const size_t max_payload = MA_HEAP_MAX - 4096; // bytes; rounded up, still below MA_HEAP_MAX
 
+static_assert(MA_HEAP_SIZE <= MA_HEAP_MAX - 65536, "rounded up to pages, it is still a region");
 static_assert(ALIGNMENT % _Alignof(max_align_t) == 0, "a payload can hold any C object");
 
 // --- types ---------------------------------------------------------------------------------------
@@ -502,11 +503,11 @@ struct ma_heap *ma_heap_create(size_t size)
         errno = EINVAL;
         return NULL;
     }
-    if (size > MA_HEAP_MAX) {
+    size_t mapped = size > MA_HEAP_MAX ? size : round_up(size, page_size());
+    if (mapped > MA_HEAP_MAX) {
         errno = ENOMEM;
         return NULL;
     }
-    size_t mapped = round_up(size, page_size());
     void *memory = region_map(NULL, mapped);
     if (memory == NULL) {
         errno = ENOMEM;

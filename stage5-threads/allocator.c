@@ -105,6 +105,7 @@ enum {
 
 static const size_t max_payload = MA_HEAP_MAX - 4096; // bytes; rounded up, still below MA_HEAP_MAX
 
+static_assert(MA_HEAP_SIZE <= MA_HEAP_MAX - 65536, "rounded up to pages, it is still a region");
 static_assert(ALIGNMENT % _Alignof(max_align_t) == 0, "a payload can hold any C object");
 
 // --- types ---------------------------------------------------------------------------------------
@@ -134,6 +135,7 @@ struct ma_heap {
     pthread_mutex_t mutex; // held during every operation
     struct ma_heap *next_heap; // in all_heaps
     bool owns_region; // the region is not the caller's
+    uint64_t secret; // random: headers and links of this heap are mixed with it
     struct block *bins[BIN_COUNT]; // of each size class the block freed last, or NULL
     uint64_t bitmap[BIN_COUNT / 64]; // bit i % 64 of word i / 64: bins[i] holds a block
     const char *problem; // the misuse that the running call found, or NULL
@@ -164,7 +166,6 @@ static pthread_mutex_t all_heaps_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_key_t cache_key; // its destructor empties the cache of a thread that ends
 static atomic_bool cache_key_made;
 static _Thread_local struct cache cache;
-static uint64_t secret; // random, so that nobody can forge a header or a link
 
 // --- size arithmetic -----------------------------------------------------------------------------
 
@@ -264,16 +265,16 @@ static void block_set_state(struct block *block, enum ma_block_state state)
 // What belongs in a header's check: address, size and secret, mixed by multiplication with the
 // golden ratio (Knuth, TAOCP volume 3, section 6.4). A header that was overwritten, or bytes that
 // were never a header, agree by chance once in 65,536 times.
-static uint16_t header_check(const struct block *block)
+static uint16_t header_check(const struct ma_heap *heap, const struct block *block)
 {
-    uint64_t mixed = (uintptr_t)block ^ ((uint64_t)block->size << 32) ^ secret;
+    uint64_t mixed = (uintptr_t)block ^ ((uint64_t)block->size << 32) ^ heap->secret;
     return (uint16_t)((mixed * 0x9E3779B97F4A7C15) >> 48);
 }
 
-static void block_set_size(struct block *block, size_t size)
+static void block_set_size(const struct ma_heap *heap, struct block *block, size_t size)
 {
     block->size = (uint32_t)(size / ALIGNMENT);
-    block->check = header_check(block);
+    block->check = header_check(heap, block);
 }
 
 // Whether an intact header lies at address. Reads nothing outside the region.
@@ -283,7 +284,7 @@ static bool is_header(const struct ma_heap *heap, uintptr_t address)
         heap->limit - address < MIN_BLOCK)
         return false;
     const struct block *block = pointer_to(address);
-    return block->check == header_check(block) && block->size != 0 &&
+    return block->check == header_check(heap, block) && block->size != 0 &&
            block_size(block) <= heap->limit - address;
 }
 
@@ -443,25 +444,25 @@ static bool is_payload(struct ma_heap *heap, const void *pointer, const char *if
 
 // A link is stored mixed with the secret and its own address. What a program writes into a freed
 // block becomes a link out of the region, or to a block that does not point back.
-static uintptr_t link_mix(const uintptr_t *link, uintptr_t value)
+static uintptr_t link_mix(const struct ma_heap *heap, const uintptr_t *link, uintptr_t value)
 {
-    return value ^ (uintptr_t)link ^ (uintptr_t)secret;
+    return value ^ (uintptr_t)link ^ (uintptr_t)heap->secret;
 }
 
-static void link_set(uintptr_t *link, const struct block *target)
+static void link_set(const struct ma_heap *heap, uintptr_t *link, const struct block *target)
 {
-    *link = link_mix(link, (uintptr_t)target);
+    *link = link_mix(heap, link, (uintptr_t)target);
 }
 
-static struct block *link_get(const uintptr_t *link)
+static struct block *link_get(const struct ma_heap *heap, const uintptr_t *link)
 {
-    return pointer_to(link_mix(link, *link));
+    return pointer_to(link_mix(heap, link, *link));
 }
 
 // Whether a link may be followed: to NULL, the end of the list, or to where a block can be.
 static bool link_ok(const struct ma_heap *heap, const uintptr_t *link)
 {
-    uintptr_t target = (uintptr_t)link_get(link);
+    uintptr_t target = (uintptr_t)link_get(heap, link);
     return target == 0 || (target >= heap->base && target < heap->limit &&
                            heap->limit - target >= MIN_BLOCK && first_block(target) == target);
 }
@@ -469,8 +470,10 @@ static bool link_ok(const struct ma_heap *heap, const uintptr_t *link)
 // The next block on the list; NULL at its end, or if the link is broken, which is noted.
 static struct block *list_next(struct ma_heap *heap, const struct block *block)
 {
-    if (link_ok(heap, &block->next_link))
-        return link_get(&block->next_link);
+    struct block *next = link_get(heap, &block->next_link);
+    if (link_ok(heap, &block->next_link) &&
+        (next == NULL || link_get(heap, &next->prev_link) == block))
+        return next;
     note_misuse(heap, payload_of(block), write_after_free);
     return NULL;
 }
@@ -524,10 +527,10 @@ static struct block *bin_best(struct ma_heap *heap, size_t bin, size_t size)
 static void list_push(struct ma_heap *heap, struct block *block)
 {
     struct block **first = list_of(heap, block);
-    link_set(&block->next_link, *first);
-    link_set(&block->prev_link, NULL);
+    link_set(heap, &block->next_link, *first);
+    link_set(heap, &block->prev_link, NULL);
     if (*first != NULL)
-        link_set(&(*first)->prev_link, block);
+        link_set(heap, &(*first)->prev_link, block);
     *first = block;
     bitmap_update(heap, block);
 }
@@ -538,10 +541,10 @@ static bool list_has(struct ma_heap *heap, const struct block *block)
     if (!is_header(heap, (uintptr_t)block) || !link_ok(heap, &block->next_link) ||
         !link_ok(heap, &block->prev_link))
         return false;
-    const struct block *next = link_get(&block->next_link);
-    const struct block *prev = link_get(&block->prev_link);
-    return (next == NULL || link_get(&next->prev_link) == block) &&
-           (prev == NULL ? *list_of(heap, block) : link_get(&prev->next_link)) == block;
+    const struct block *next = link_get(heap, &block->next_link);
+    const struct block *prev = link_get(heap, &block->prev_link);
+    return (next == NULL || link_get(heap, &next->prev_link) == block) &&
+           (prev == NULL ? *list_of(heap, block) : link_get(heap, &prev->next_link)) == block;
 }
 
 // Takes a block off its list; false if it was overwritten, which is noted.
@@ -553,14 +556,14 @@ static bool list_remove(struct ma_heap *heap, struct block *block)
         note_misuse(heap, payload_of(block), write_after_free);
         return false;
     }
-    struct block *next = link_get(&block->next_link);
-    struct block *prev = link_get(&block->prev_link);
+    struct block *next = link_get(heap, &block->next_link);
+    struct block *prev = link_get(heap, &block->prev_link);
     if (prev == NULL)
         *list_of(heap, block) = next;
     else
-        link_set(&prev->next_link, next);
+        link_set(heap, &prev->next_link, next);
     if (next != NULL)
-        link_set(&next->prev_link, prev);
+        link_set(heap, &next->prev_link, prev);
     bitmap_update(heap, block);
     return true;
 }
@@ -586,14 +589,14 @@ static struct block *find_fit(struct ma_heap *heap, size_t size)
 //     +--------+--------------------+           +---------+--------------------+
 //     | header |  payload           |     =>    |  size   | header |  payload  |
 //     +--------+--------------------+           +---------+--------------------+
-static struct block *block_split(struct block *block, size_t size)
+static struct block *block_split(struct ma_heap *heap, struct block *block, size_t size)
 {
     size_t rest_size = block_size(block) - size;
     if (rest_size < MIN_BLOCK)
         return NULL;
-    block_set_size(block, size);
+    block_set_size(heap, block, size);
     struct block *rest = block_next(block);
-    block_set_size(rest, rest_size);
+    block_set_size(heap, rest, rest_size);
     block_set_state(rest, block_state(block));
     rest->prev_free = false;
     return rest;
@@ -631,7 +634,7 @@ static bool absorb_next(struct ma_heap *heap, struct block *block)
     if ((uintptr_t)next >= heap->top || block_state(next) != MA_BLOCK_FREE ||
         !list_remove(heap, next))
         return false;
-    block_set_size(block, block_size(block) + block_size(next));
+    block_set_size(heap, block, block_size(block) + block_size(next));
     return true;
 }
 
@@ -649,7 +652,7 @@ static struct block *coalesce(struct ma_heap *heap, struct block *block)
         note_misuse(heap, payload_of(block), "the freed block before it is overwritten");
     if (prev == NULL || !list_remove(heap, prev))
         return block;
-    block_set_size(prev, block_size(prev) + block_size(block));
+    block_set_size(heap, prev, block_size(prev) + block_size(block));
     return prev;
 }
 
@@ -663,13 +666,6 @@ static uint64_t random_bits(void)
     return bits | 1;
 }
 
-static pthread_once_t secret_once = PTHREAD_ONCE_INIT;
-
-static void choose_secret(void)
-{
-    secret = random_bits();
-}
-
 static void region_begin(struct ma_heap *heap, uintptr_t start, uintptr_t base, uintptr_t limit)
 {
     heap->start = start;
@@ -678,7 +674,7 @@ static void region_begin(struct ma_heap *heap, uintptr_t start, uintptr_t base, 
     heap->limit = limit;
     heap->touched = heap->base;
     heap->keep = GROW_MIN;
-    pthread_once(&secret_once, choose_secret);
+    heap->secret = random_bits();
 }
 
 static size_t page_size(void)
@@ -691,7 +687,8 @@ static size_t page_size(void)
 static void *region_hint(void)
 {
     if (sizeof(void *) < 8)
-        return pointer_to(0x10000000);
+        return pointer_to(0x10000000 +
+                          (uintptr_t)(random_bits() & 0x3FC00000)); // 256 MiB to 1.2 GiB
     uint64_t offset = random_bits() & 0x1FFFFFE00000; // below 32 TiB, a multiple of 2 MiB
     return pointer_to((uintptr_t)(0x200000000000 + offset));
 }
@@ -803,7 +800,7 @@ static struct block *block_bump(struct ma_heap *heap, size_t size)
     struct block *block = pointer_to(bump(heap, size));
     if (block == NULL)
         return NULL;
-    block_set_size(block, size);
+    block_set_size(heap, block, size);
     block->prev_free = false;
     return block;
 }
@@ -823,9 +820,10 @@ static void heap_forget(struct ma_heap *heap)
 {
     pthread_mutex_lock(&all_heaps_mutex);
     struct ma_heap **place = &all_heaps;
-    while (*place != heap)
+    while (*place != NULL && *place != heap)
         place = &(*place)->next_heap;
-    *place = heap->next_heap;
+    if (*place != NULL)
+        *place = heap->next_heap;
     pthread_mutex_unlock(&all_heaps_mutex);
     pthread_mutex_destroy(&heap->mutex);
 }
@@ -866,7 +864,7 @@ static void block_release(struct ma_heap *heap, struct block *block)
 // Shortens a used block to size bytes; what is left over becomes free, if it can be a block.
 static void block_shorten(struct ma_heap *heap, struct block *block, size_t size)
 {
-    struct block *rest = block_split(block, size);
+    struct block *rest = block_split(heap, block, size);
     if (rest != NULL)
         block_release(heap, rest);
 }
@@ -894,7 +892,7 @@ static bool block_lengthen(struct ma_heap *heap, struct block *block, size_t siz
     if ((uintptr_t)next == heap->top) {
         if (bump(heap, size - block_size(block)) == 0)
             return false;
-        block_set_size(block, size);
+        block_set_size(heap, block, size);
         return true;
     }
     if (block_state(next) != MA_BLOCK_FREE || block_size(block) + block_size(next) < size ||
@@ -938,10 +936,10 @@ static void *heap_calloc(struct ma_heap *heap, size_t count, size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    uintptr_t touched = heap->owns_region && !MA_FILL ? heap->touched : UINTPTR_MAX;
+    uintptr_t zero_from = heap->owns_region && !MA_FILL ? heap->touched : UINTPTR_MAX;
     void *payload = heap_malloc(heap, count * size);
-    if (payload != NULL && (uintptr_t)payload < touched)
-        memset(payload, 0, smaller(count * size, touched - (uintptr_t)payload));
+    if (payload != NULL && (uintptr_t)payload < zero_from)
+        memset(payload, 0, smaller(count * size, zero_from - (uintptr_t)payload));
     return payload;
 }
 
@@ -986,7 +984,7 @@ static void *heap_aligned_alloc(struct ma_heap *heap, size_t alignment, size_t s
     size_t gap = gap_before_aligned((uintptr_t)block, alignment);
     if (gap != 0) {
         struct block *before = block;
-        block = block_split(before, gap);
+        block = block_split(heap, before, gap);
         block_release(heap, before);
     }
     block_shorten(heap, block, block_size_for(size));
@@ -1004,7 +1002,7 @@ static struct ma_block describe(struct ma_heap *heap, uintptr_t address)
     const struct block *block = pointer_to(address);
     bool is_free = block_state(block) == MA_BLOCK_FREE;
     bool has_next = is_free && link_ok(heap, &block->next_link);
-    const struct block *next_free = has_next ? link_get(&block->next_link) : NULL;
+    const struct block *next_free = has_next ? link_get(heap, &block->next_link) : NULL;
     return (struct ma_block){
         .address = pointer_to(address),
         .payload = payload_of(block),
@@ -1087,7 +1085,8 @@ static bool check_alignment(struct ma_heap *heap)
 static bool check_headers(struct ma_heap *heap)
 {
     uintptr_t address = heap->base;
-    while (address < heap->top && is_header(heap, address))
+    while (address < heap->top && is_header(heap, address) &&
+           block_state(pointer_to(address)) <= MA_BLOCK_CACHED)
         address += block_size(pointer_to(address));
     return address == heap->top;
 }
@@ -1103,7 +1102,8 @@ static bool count_free(const struct ma_block *block, void *context)
 static size_t list_length(struct ma_heap *heap, const struct block *first)
 {
     size_t length = 0;
-    for (const struct block *block = first; block != NULL; block = link_get(&block->next_link)) {
+    for (const struct block *block = first; block != NULL;
+         block = link_get(heap, &block->next_link)) {
         if (!list_has(heap, block) || block_state(block) != MA_BLOCK_FREE)
             return SIZE_MAX;
         length++;
@@ -1128,7 +1128,7 @@ static bool check_bins(struct ma_heap *heap)
         bool marked = (heap->bitmap[bin / 64] >> (bin % 64) & 1) != 0;
         if (marked != (block != NULL))
             return false;
-        for (; block != NULL; block = link_get(&block->next_link))
+        for (; block != NULL; block = link_get(heap, &block->next_link))
             if (bin_of(block_size(block)) != bin)
                 return false;
     }
@@ -1168,9 +1168,10 @@ static bool check_magazine(struct ma_heap *heap, const struct magazine *magazine
 {
     size_t count = 0;
     const struct block *block = magazine->first;
-    for (; block != NULL; block = link_get(&block->next_link), count++)
-        if (!is_header(heap, (uintptr_t)block) || block_state(block) != MA_BLOCK_CACHED ||
-            block_size(block) - size >= MIN_BLOCK || !link_ok(heap, &block->next_link))
+    for (; block != NULL; block = link_get(heap, &block->next_link), count++)
+        if (count == magazine->count || !is_header(heap, (uintptr_t)block) ||
+            block_state(block) != MA_BLOCK_CACHED || block_size(block) - size >= MIN_BLOCK ||
+            !link_ok(heap, &block->next_link))
             return false;
     return count == magazine->count;
 }
@@ -1231,7 +1232,7 @@ static bool magazine_full(const struct magazine *magazine, size_t size)
 static void magazine_push(struct magazine *magazine, struct block *block)
 {
     block_set_state(block, MA_BLOCK_CACHED);
-    link_set(&block->next_link, magazine->first);
+    link_set(&default_heap, &block->next_link, magazine->first);
     magazine->first = block;
     magazine->count++;
 }
@@ -1243,16 +1244,9 @@ static struct block *magazine_pop(struct magazine *magazine)
     if (block == NULL || !is_header(&default_heap, (uintptr_t)block) ||
         block_state(block) != MA_BLOCK_CACHED || !link_ok(&default_heap, &block->next_link))
         return NULL;
-    magazine->first = link_get(&block->next_link);
+    magazine->first = link_get(&default_heap, &block->next_link);
     magazine->count--;
     return block;
-}
-
-// Gives up a magazine whose first block was overwritten. The mutex is held.
-static void magazine_give_up(struct magazine *magazine)
-{
-    note_misuse(&default_heap, payload_of(magazine->first), write_after_free);
-    *magazine = (struct magazine){.first = NULL};
 }
 
 // Takes blocks of size bytes from the heap, until the magazine is full. The first one taken will be
@@ -1266,31 +1260,36 @@ static void magazine_fill(struct magazine *magazine, size_t size)
         if (block == NULL)
             break;
         block_set_state(block, MA_BLOCK_CACHED);
-        link_set(&block->next_link, NULL);
+        link_set(&default_heap, &block->next_link, NULL);
         if (last == NULL)
             magazine->first = block;
         else
-            link_set(&last->next_link, block);
+            link_set(&default_heap, &last->next_link, block);
         last = block;
         magazine->count++;
     }
     heap_leave(&default_heap, "malloc");
 }
 
-// Gives all blocks of a magazine back to the heap.
-static void magazine_flush(struct magazine *magazine)
+// Gives all blocks of a magazine back to the heap. A magazine whose first block was overwritten is
+// given up: nobody knows where the others are.
+static void magazine_flush(struct magazine *magazine, const char *operation)
 {
+    if (magazine->first == NULL)
+        return;
     heap_enter(&default_heap);
     while (magazine->first != NULL) {
         struct block *block = magazine_pop(magazine);
-        if (block == NULL)
-            magazine_give_up(magazine);
-        else if (!next_intact(&default_heap, block))
+        if (block == NULL) {
+            note_misuse(&default_heap, payload_of(magazine->first), write_after_free);
+            *magazine = (struct magazine){.first = NULL};
+        } else if (!next_intact(&default_heap, block)) {
             note_misuse(&default_heap, payload_of(block), overflow);
-        else
+        } else {
             block_release(&default_heap, block);
+        }
     }
-    heap_leave(&default_heap, "free");
+    heap_leave(&default_heap, operation);
 }
 
 // Ends the cache of a thread that ends.
@@ -1299,8 +1298,8 @@ static void cache_close(void *unused)
     (void)unused;
     cache.status = CACHE_CLOSED;
     for (size_t bin = 0; bin < CACHE_BINS; bin++) {
-        magazine_flush(&cache.loaded[bin]);
-        magazine_flush(&cache.spare[bin]);
+        magazine_flush(&cache.loaded[bin], "free");
+        magazine_flush(&cache.spare[bin], "free");
     }
 }
 
@@ -1319,7 +1318,7 @@ static void *cache_malloc(size_t size)
         magazine_fill(loaded, bin * ALIGNMENT);
     struct block *block = magazine_pop(loaded);
     if (block == NULL) {
-        magazine_flush(loaded); // reports what is wrong with it
+        magazine_flush(loaded, "malloc"); // reports what is wrong with it
         return NULL;
     }
     block_set_state(block, MA_BLOCK_USED);
@@ -1338,9 +1337,10 @@ static bool cache_free(void *pointer)
     size_t bin = block_size(block) / ALIGNMENT;
     struct magazine *loaded = &cache.loaded[bin];
     if (magazine_full(loaded, block_size(block))) {
-        magazine_flush(&cache.spare[bin]);
+        struct magazine full = cache.spare[bin];
         cache.spare[bin] = *loaded;
         *loaded = (struct magazine){.first = NULL};
+        magazine_flush(&full, "free");
     }
     magazine_push(loaded, block);
     return true;
@@ -1438,11 +1438,11 @@ struct ma_heap *ma_heap_create(size_t size)
         errno = EINVAL;
         return NULL;
     }
-    if (size > MA_HEAP_MAX) {
+    size_t mapped = size > MA_HEAP_MAX ? size : round_up(size, page_size());
+    if (mapped > MA_HEAP_MAX) {
         errno = ENOMEM;
         return NULL;
     }
-    size_t mapped = round_up(size, page_size());
     void *memory = region_map(region_hint(), mapped);
     if (memory == NULL) {
         errno = ENOMEM;

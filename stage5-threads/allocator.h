@@ -74,7 +74,7 @@ void ma_free(void *pointer);
 /// @param size bytes of each
 /// @return as ma_malloc() of `count * size`; NULL with ENOMEM too if that product overflows.
 /// @par Cost
-/// That of ma_malloc(), and writing `count * size` bytes.
+/// That of ma_malloc(), and writing `count * size` bytes, where they are not known to be zero.
 void *ma_calloc(size_t count, size_t size);
 
 /// Changes the size of a block; it may move.
@@ -112,11 +112,12 @@ size_t ma_usable_size(const void *pointer);
 /// @return the heap, owned by the caller until ma_heap_destroy(); NULL with EINVAL below
 ///         #MA_HEAP_MIN, NULL with ENOMEM above #MA_HEAP_MAX or if the system refuses.
 /// @par Cost
-/// One system call.
+/// Two system calls: memory, and random bits.
 struct ma_heap *ma_heap_create(size_t size);
 
-/// Makes a heap inside memory that the caller owns: a static array, `sbrk`, shared memory, another
-/// heap's block. It never grows by itself.
+/// Makes a heap inside memory that the caller owns: a static array, `sbrk`, another heap's block,
+/// shared memory (for one process at a time, and no fork while a thread uses the heap). It never
+/// grows by itself.
 /// @param memory its first byte, of any alignment. It belongs to the heap until ma_heap_destroy():
 ///        until then nothing else may use it.
 /// @param size its bytes, bookkeeping included.
@@ -234,8 +235,9 @@ const char *ma_heap_check(struct ma_heap *heap);
 /// @name Misuse
 /// @{
 
-/// Is told of misuse. The heap is not locked, and may be looked at. If the handler returns, the
-/// call that found the misuse returns NULL or 0, and the block is neither freed nor handed out.
+/// Is told of misuse. The heap is not locked, and may be looked at. If the handler returns, a call
+/// that was given a wrong pointer, or that needs a block which was overwritten, returns NULL or 0
+/// and changes nothing. A call that only found a neighbour overwritten does its work without it.
 /// @param message one line without a line end, such as "ma_free(0x7f0012345678): double free"
 typedef void ma_misuse_handler(const char *message);
 
