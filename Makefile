@@ -32,9 +32,12 @@ say = @$(if $(V),true,printf >&2 '  %-4s %s\n')
 
 ## make                              build all that needs only a C compiler and make
 .PHONY: all
-all: $(foreach n,$(STAGES),$(BUILD)/stage$(n)/libma.a $(BUILD)/preload/stage$(n).so)
+all: $(foreach n,$(STAGES),$(BUILD)/stage$(n)/libma.a) $(preloads)
 
 views = $(foreach n,$(STAGES),$(BUILD)/view/stage$(n))
+
+# Other systems preload in other ways, and have no malloc.h.
+preloads = $(if $(filter Linux,$(shell uname -s)),$(foreach n,$(STAGES),$(BUILD)/preload/stage$(n).so))
 
 ## make help                         list these commands
 .PHONY: help
@@ -67,6 +70,9 @@ $(BUILD)/view/%.o: common/view/%.c stage1-bump/allocator.h $(wildcard common/vie
 .PHONY: check
 check:
 	@common/setup test
+
+view_options = $(if $(FORMAT),--format=$(FORMAT)) $(if $(WIDTH),--width=$(WIDTH)) \
+  $(if $(BRIEF),--brief)
 
 define stage_rules
 $(BUILD)/stage$(1)/allocator.o: $(dir_$(1))/allocator.c $(dir_$(1))/allocator.h
@@ -102,8 +108,7 @@ test-stage$(1): $(BUILD)/test/stage$(1)
 	@$(BUILD)/test/stage$(1) $(1)
 
 view-stage$(1): $(BUILD)/view/stage$(1)
-	@$(BUILD)/view/stage$(1) $$(if $$(FORMAT),--format=$$(FORMAT)) $$(if $$(WIDTH),--width=$$(WIDTH)) \
-	  $$(if $$(BRIEF),--brief) $$(SCRIPT)
+	@$(BUILD)/view/stage$(1) $$(view_options) $$(SCRIPT)
 
 run-stage$(1): $(BUILD)/preload/stage$(1).so
 	@common/preload/run $$< '$$(subst ','\'',$$(value CMD))'
@@ -117,9 +122,11 @@ test: $(foreach n,$(STAGES),test-stage$(n))
 ## make matrix                       which stage can do what, from a run just made
 ## make diff-stageN                  what stage N changes in the stage before it
 ## make diffstat                     how much that is, against the budget
-## make view-stageN SCRIPT=file      run a small script, draw the heap after every step (FORMAT=svg)
+## make view-stageN SCRIPT=file      run a small script, draw the heap after every step; FORMAT=svg,
+##                                   WIDTH=columns, BRIEF=1 (no tables)
 ## make run-stageN CMD='git log'     run a real program on stage N instead of libc's malloc
 ## make test-mine MINE=dir STAGE=N   the suite against your own allocator.c, at the level of stage N
+## make view-mine run-mine           as view-stageN and run-stageN, with MINE=dir
 ## make test-programs                real programs on every stage, compared with libc
 ## make test-race                    what ThreadSanitizer says about two threads on every stage
 ## make test-view test-examples      the heap maps on every sample script; the programs of the book
@@ -163,14 +170,18 @@ diffstat:
 
 # --- the rest -------------------------------------------------------------------------------------
 
-preload_flags = -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc \
+# initfirst: handlers for fork that the program's libraries register must run around ours.
+preload_flags = -fPIC -Wl,-z,initfirst -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc \
   -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free
+
+need_mine = @if [ ! -f '$(MINE)/allocator.c' ]; then \
+	  echo 'MINE=dir is missing, or there is no dir/allocator.c' >&2; exit 2; fi
 
 .PHONY: test-mine
 test-mine: $(test_objects)
-	@if [ ! -f '$(MINE)/allocator.c' ] || ! expr '$(STAGE)' : '[1-5]$$' >/dev/null; then \
-	  echo 'usage: make test-mine MINE=dir STAGE=N   (dir/allocator.c exists, N is 1 to 5)' >&2; \
-	  exit 2; fi
+	$(need_mine)
+	@if ! expr '$(STAGE)' : '[1-5]$$' >/dev/null; then \
+	  echo 'usage: make test-mine MINE=dir STAGE=N   (N is 1 to 5)' >&2; exit 2; fi
 	$(Q)mkdir -p $(BUILD)/test-mine
 	$(Q)$(COMPILE) -I'$(MINE)' -Istage1-bump -c '$(MINE)/allocator.c' -o $(BUILD)/test-mine/allocator.o
 	$(Q)$(CC) $(CFLAGS) $^ $(BUILD)/test-mine/allocator.o -o $(BUILD)/test-mine/suite \
@@ -182,8 +193,28 @@ $(BUILD)/preload/test_contract: common/preload/test_contract.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(COMPILE) $< -o $@
 
+# The reader's own allocator in the heap maps, and under real programs.
+$(BUILD)/test-mine/view: $(view_objects) FORCE
+	$(need_mine)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) -I'$(MINE)' -Istage1-bump '$(MINE)/allocator.c' $(view_objects) -o $@ -pthread
+
+$(BUILD)/test-mine/preload.so: common/preload/preload.c FORCE
+	$(need_mine)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $(preload_flags) -I'$(MINE)' -Istage1-bump -shared common/preload/preload.c \
+	  '$(MINE)/allocator.c' -o $@ -pthread
+
+.PHONY: view-mine run-mine FORCE
+FORCE:
+view-mine: $(BUILD)/test-mine/view
+	@$< $(view_options) $(SCRIPT)
+
+run-mine: $(BUILD)/test-mine/preload.so
+	@common/preload/run $< '$(subst ','\'',$(value CMD))'
+
 .PHONY: test-programs
-test-programs: $(foreach n,$(STAGES),$(BUILD)/preload/stage$(n).so) $(BUILD)/preload/test_contract
+test-programs: $(preloads) $(BUILD)/preload/test_contract
 	@common/setup programs
 	@BUILD=$(BUILD) common/preload/test-programs
 
