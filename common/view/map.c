@@ -111,7 +111,7 @@ bool map_take(struct map *map, struct run *run)
     map->whole = walk_heap(&walk);
     add_rest(&walk);
     for (size_t i = 0; i < run->script->name_count; i++)
-        map->asked += run->variables[i].live ? run->variables[i].asked : 0;
+        map->owned += run->variables[i].live ? run->variables[i].asked : 0;
     return true;
 }
 
@@ -206,9 +206,12 @@ static size_t percent(size_t part, size_t whole)
 void map_describe_use(const struct map *map, char text[MAP_TEXT_MAX])
 {
     size_t below = map->boxes[map->count - 1].offset;
-    snprintf(text, MAP_TEXT_MAX,
-             "%zu bytes below the top; the program asked for %zu of them: %zu %%", below,
-             map->asked, percent(map->asked, below));
+    if (map->count == 1)
+        snprintf(text, MAP_TEXT_MAX, "no blocks; all memory is in the top");
+    else
+        snprintf(text, MAP_TEXT_MAX,
+                 "%zu bytes below the top; the program owns %zu of them: %zu %%", below, map->owned,
+                 percent(map->owned, below));
 }
 
 void map_describe_free(const struct map *map, char text[MAP_TEXT_MAX])

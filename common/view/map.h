@@ -30,7 +30,7 @@ struct map {
     size_t size; ///< offset where the region ends
     bool whole; ///< false: the walk met something that is no block
     bool headers; ///< blocks have headers, so the heap can tell them apart
-    size_t asked; ///< bytes that the program asked for and still owns
+    size_t owned; ///< bytes that the program asked for and still owns
     struct ma_stats stats;
     const char *broken; ///< the first broken invariant, or NULL
 };
@@ -53,10 +53,11 @@ void map_describe_box(const struct map *map, const struct box *box, char text[MA
 /// A short name for a box: "a 100", "free", "top" ...
 void map_label(const struct map *map, const struct box *box, char text[MAP_TEXT_MAX]);
 
-/// How many of a box's width units behind its header hold what somebody asked for.
+/// How many of a box's width units behind its header hold what somebody asked for; a unit that does
+/// so in part counts.
 size_t map_filled(const struct box *box, size_t width);
 
-/// How much of what the heap took serves the program.
+/// How much of what lies below the top serves the program.
 void map_describe_use(const struct map *map, char text[MAP_TEXT_MAX]);
 
 /// How fragmented the free memory is; "" where nothing is free.

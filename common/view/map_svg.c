@@ -288,7 +288,7 @@ static void put_legend(struct svg *svg)
         const char *class;
         const char *meaning;
     } keys[] = {
-        {"header", "header"}, {"asked", "asked for"}, {"used", "used, not asked for"},
+        {"header", "header"}, {"asked", "asked for"}, {"used", "not asked for"},
         {"free", "free"},     {"top", "top"},
     };
     enum { SQUARE = 12 };

@@ -21,7 +21,8 @@ enum glyph {
     GLYPH_BOTTOM_RIGHT,
     GLYPH_HEADER,
     GLYPH_BLANK,
-    GLYPH_USED,
+    GLYPH_ASKED,
+    GLYPH_UNASKED,
     GLYPH_FREE,
     GLYPH_CACHED,
     GLYPH_BROKEN,
@@ -37,10 +38,10 @@ static const char *const glyphs[][2] = {
     [GLYPH_TOP_RIGHT] = {"\u2510", "+"},  [GLYPH_BOTTOM_LEFT] = {"\u2514", "+"},
     [GLYPH_BOTTOM_TEE] = {"\u2534", "+"}, [GLYPH_BOTTOM_RIGHT] = {"\u2518", "+"},
     [GLYPH_HEADER] = {"\u2588", "#"},     [GLYPH_BLANK] = {" ", " "},
-    [GLYPH_USED] = {"\u2593", "="},       [GLYPH_FREE] = {"\u2591", ":"},
-    [GLYPH_CACHED] = {"\u2592", "%"},     [GLYPH_BROKEN] = {"?", "?"},
-    [GLYPH_TOP] = {"\u00b7", "."},        [GLYPH_MARK] = {"\u2191", "^"},
-    [GLYPH_FREED] = {"\u00d7", "!"},
+    [GLYPH_ASKED] = {"\u2593", "="},      [GLYPH_UNASKED] = {"\u254c", "-"},
+    [GLYPH_FREE] = {"\u2591", ":"},       [GLYPH_CACHED] = {"\u2592", "%"},
+    [GLYPH_BROKEN] = {"?", "?"},          [GLYPH_TOP] = {"\u00b7", "."},
+    [GLYPH_MARK] = {"\u2191", "^"},       [GLYPH_FREED] = {"\u00d7", "!"},
 };
 
 enum style { PLAIN, BOLD, DIM, HEADER, USED, FREE, NOTE, BAD };
@@ -55,7 +56,7 @@ static const struct look {
     enum glyph glyph;
     enum style style;
 } looks[] = {
-    [BOX_USED] = {GLYPH_USED, USED},     [BOX_FREE] = {GLYPH_FREE, FREE},
+    [BOX_USED] = {GLYPH_ASKED, USED},    [BOX_FREE] = {GLYPH_FREE, FREE},
     [BOX_CACHED] = {GLYPH_CACHED, FREE}, [BOX_BROKEN] = {GLYPH_BROKEN, BAD},
     [BOX_TOP] = {GLYPH_TOP, DIM},
 };
@@ -201,26 +202,38 @@ static void draw_sizes(struct row *row)
     print_row(row);
 }
 
-// Puts a label into a box, with a blank on either side: the whole one, else only its owner's name.
-// In a box too narrow even for that, as much of the name as there is room for.
-static void put_label(struct row *row, const struct box *box, size_t left, size_t right)
+// Puts a text into a part of a box if a blank before it and one glyph behind it have room too.
+static bool put_if_fits(struct row *row, size_t from, size_t end, struct script_text text,
+                        enum style style)
+{
+    enum { BEFORE = 1, BEHIND = 1 };
+    if (text.length == 0 || from + BEFORE + text.length + BEHIND > end)
+        return false;
+    size_t behind = from + BEFORE + text.length;
+    put_glyph(row, from, GLYPH_BLANK, PLAIN);
+    put_text(row, from + BEFORE, behind, text, style);
+    if (behind + BEHIND < end) // a blank behind it as well
+        put_glyph(row, behind, GLYPH_BLANK, PLAIN);
+    return true;
+}
+
+// Puts a label into the part of a box that was asked for, or into the rest of it, but hides neither:
+// the whole label, else only the owner's name. In a box too narrow for that stands as much of the
+// name as there is room for.
+static void put_label(struct row *row, const struct box *box, size_t left, size_t middle,
+                      size_t right)
 {
     char label[MAP_TEXT_MAX];
     map_label(row->map, box, label);
-    struct script_text text = text_of(label);
-    if (text.length + 2 >= right - left)
-        text = box->name;
-    bool blanks = text.length != 0 && text.length + 2 < right - left;
-    size_t start = left + 1 + blanks;
-    if (blanks) {
-        put_glyph(row, left + 1, GLYPH_BLANK, PLAIN);
-        put_glyphs(row, start + text.length, start + text.length + 1, GLYPH_BLANK, PLAIN);
-    }
-    put_text(row, start, right, text, looks[box->kind].style);
+    enum style style = looks[box->kind].style;
+    if (!put_if_fits(row, left, middle, text_of(label), style) &&
+        !put_if_fits(row, middle, right, text_of(label), style) &&
+        !put_if_fits(row, left, middle, box->name, style) &&
+        !put_if_fits(row, middle, right, box->name, style))
+        put_text(row, left, right, box->name, style);
 }
 
-// Between the borders: headers, and who owns what. The part of a used block that nobody asked for
-// stays blank.
+// Between the borders: headers, and who owns what.
 static void draw_contents(struct row *row)
 {
     for (size_t i = 0; i < row->map->count; i++) {
@@ -230,14 +243,14 @@ static void draw_contents(struct row *row)
         size_t right = row->edges[i + 1];
         if (left == right)
             continue; // too many blocks for this width
-        put_glyphs(row, left, right, look->glyph, look->style);
-        size_t filled = map_filled(box, right - left - 1);
-        put_glyphs(row, left + 1 + filled, right, GLYPH_BLANK, PLAIN);
         if (box->header != 0)
             put_glyph(row, left, GLYPH_HEADER, HEADER);
         else
             put_glyph(row, left, GLYPH_VERTICAL, DIM);
-        put_label(row, box, left, right);
+        size_t middle = left + 1 + map_filled(box, right - left - 1);
+        put_glyphs(row, left + 1, middle, look->glyph, look->style);
+        put_glyphs(row, middle, right, GLYPH_UNASKED, DIM);
+        put_label(row, box, left + 1, middle, right);
     }
     put_glyph(row, row->width, GLYPH_VERTICAL, DIM);
     print_row(row);
@@ -364,21 +377,26 @@ static void print_table(const struct terminal *terminal, const struct map *map)
     }
 }
 
-static void print_key(const struct terminal *terminal, enum glyph glyph, enum style style,
-                      const char *meaning)
-{
-    print(terminal, style, "%s", glyphs[glyph][terminal->ascii]);
-    print(terminal, PLAIN, " %s   ", meaning);
-}
-
 void terminal_legend(const struct terminal *terminal)
 {
-    fprintf(terminal->out, "%*s", MARGIN, "");
-    print_key(terminal, GLYPH_HEADER, HEADER, "header");
-    print_key(terminal, GLYPH_USED, USED, "asked for");
-    print_key(terminal, GLYPH_FREE, FREE, "free");
-    print_key(terminal, GLYPH_TOP, DIM, "top");
-    fputs("above: offsets   below: bytes\n\n", terminal->out);
+    static const struct {
+        enum glyph glyph;
+        enum style style;
+        const char *meaning;
+    } keys[] = {
+        {GLYPH_HEADER, HEADER, "header"},
+        {GLYPH_ASKED, USED, "asked for"},
+        {GLYPH_UNASKED, DIM, "not asked for"},
+        {GLYPH_FREE, FREE, "free"},
+        {GLYPH_TOP, DIM, "top"},
+    };
+    enum { GAP = 3 };
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        fprintf(terminal->out, "%*s", i == 0 ? MARGIN : GAP, "");
+        print(terminal, keys[i].style, "%s", glyphs[keys[i].glyph][terminal->ascii]);
+        fprintf(terminal->out, " %s", keys[i].meaning);
+    }
+    fprintf(terminal->out, "\n%*sabove: offsets   below: bytes\n\n", MARGIN, "");
 }
 
 bool terminal_step(const struct terminal *terminal, const struct step *step)

@@ -1,15 +1,19 @@
 // Runs the statements of a script on a heap in static memory.
 
+#define _POSIX_C_SOURCE 200809L // for dup, dup2 and open under -std=c11
+
 #include "run.h"
 
 #include "allocator.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     ORIGIN_ALIGNMENT = 64 * 1024, // so that an offset shows what its address is a multiple of
@@ -52,11 +56,30 @@ bool run_begin(struct run *run, const struct script *script, size_t size)
         .variables = calloc(script->name_count + 1, sizeof *run->variables),
     };
     ma_set_misuse_handler(hear_misuse);
+    if (run->variables == NULL)
+        run_end(run);
     return run->variables != NULL;
+}
+
+// Ends a heap without its warning of live blocks: the pictures have shown them.
+static void destroy_quietly(struct ma_heap *heap)
+{
+    int errors = dup(STDERR_FILENO);
+    int nowhere = open("/dev/null", O_WRONLY);
+    if (errors >= 0 && nowhere >= 0)
+        dup2(nowhere, STDERR_FILENO);
+    ma_heap_destroy(heap);
+    if (errors >= 0) {
+        dup2(errors, STDERR_FILENO);
+        close(errors);
+    }
+    if (nowhere >= 0)
+        close(nowhere);
 }
 
 void run_end(struct run *run)
 {
+    destroy_quietly(run->heap);
     ma_set_misuse_handler(NULL);
     free(run->variables);
     *run = (struct run){.heap = NULL};
@@ -102,7 +125,7 @@ static void note_misuse(const struct run *run, char note[RUN_NOTE_MAX])
              (size_t)(address - run->origin), behind);
 }
 
-// --- statements ----------------------------------------------------------------------------------
+// --- who owns what -------------------------------------------------------------------------------
 
 // No name owns the block at pointer any more.
 static void disown(struct run *run, const char *pointer)
@@ -111,6 +134,40 @@ static void disown(struct run *run, const char *pointer)
         if (run->variables[i].pointer == pointer)
             run->variables[i].live = false;
 }
+
+// What a walk says about one pointer.
+struct search {
+    const struct run *run;
+    const void *pointer;
+    bool met; // it is a payload
+    bool used; // of a used block
+};
+
+static bool look_for(const struct ma_block *block, void *context)
+{
+    struct search *search = context;
+    bool no_headers = block->payload == block->address; // then the heap cannot tell
+    search->met = no_headers || block->payload == search->pointer;
+    search->used = no_headers || block->state == MA_BLOCK_USED;
+    bool possible = block->size != 0 && run_offset(search->run, block->address) < search->run->size;
+    return possible && !search->met;
+}
+
+// A call that reports misuse may still have done its work, if it was another block that it found
+// overwritten. The heap itself shows which blocks are gone. What lies behind an overwritten header
+// counts as owned.
+static void disown_what_is_gone(struct run *run)
+{
+    for (size_t i = 0; i < run->script->name_count; i++) {
+        struct variable *variable = &run->variables[i];
+        struct search search = {.run = run, .pointer = variable->pointer};
+        bool whole = ma_heap_walk(run->heap, look_for, &search);
+        if (variable->live && (search.met ? !search.used : whole))
+            variable->live = false;
+    }
+}
+
+// --- statements ----------------------------------------------------------------------------------
 
 static void assign(struct run *run, size_t target, char *pointer, size_t asked,
                    char note[RUN_NOTE_MAX])
@@ -163,8 +220,8 @@ static void run_realloc(struct run *run, const struct script_statement *statemen
     size_t size = statement->numbers[0];
     errno = 0;
     char *pointer = ma_heap_realloc(run->heap, old, size);
-    if (misuse[0] != '\0')
-        return; // the call had no effect: its result, NULL, is not stored
+    if (misuse[0] != '\0' && pointer == NULL)
+        return; // the call had no effect: its result is not stored
     bool freed = old != NULL && size == 0;
     if (!freed)
         note_realloc(run, old, pointer, note);
@@ -222,6 +279,8 @@ void run_statement(struct run *run, const struct script_statement *statement,
     case SCRIPT_SAY:
         break;
     }
-    if (misuse[0] != '\0')
+    if (misuse[0] != '\0') {
         note_misuse(run, note);
+        disown_what_is_gone(run);
+    }
 }

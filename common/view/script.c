@@ -22,16 +22,17 @@ struct grammar {
     bool assigns; // name = ...
     bool takes_name;
     size_t numbers;
+    const char *example;
 };
 
 static const struct grammar operations[] = {
-    {"malloc", SCRIPT_MALLOC, true, false, 1},
-    {"calloc", SCRIPT_CALLOC, true, false, 2},
-    {"realloc", SCRIPT_REALLOC, true, true, 1},
-    {"aligned_alloc", SCRIPT_ALIGNED_ALLOC, true, false, 2},
-    {"free", SCRIPT_FREE, false, true, 0},
-    {"write", SCRIPT_WRITE, false, true, 1},
-    {"say", SCRIPT_SAY, false, false, 0},
+    {"malloc", SCRIPT_MALLOC, true, false, 1, "a = malloc 10"},
+    {"calloc", SCRIPT_CALLOC, true, false, 2, "a = calloc 10 20"},
+    {"realloc", SCRIPT_REALLOC, true, true, 1, "a = realloc a 10"},
+    {"aligned_alloc", SCRIPT_ALIGNED_ALLOC, true, false, 2, "a = aligned_alloc 64 10"},
+    {"free", SCRIPT_FREE, false, true, 0, "free a"},
+    {"write", SCRIPT_WRITE, false, true, 1, "write a 10"},
+    {"say", SCRIPT_SAY, false, false, 0, "say hello"},
 };
 
 // --- words ---------------------------------------------------------------------------------------
@@ -97,7 +98,7 @@ static bool is_word(struct script_text text, const char *word)
 // Always false, so that a caller can return it.
 static bool fail(struct parser *parser, struct script_text word, const char *problem)
 {
-    *parser->error = (struct script_error){parser->line, word, problem};
+    *parser->error = (struct script_error){parser->line, word, problem, NULL};
     return false;
 }
 
@@ -109,6 +110,19 @@ static const struct grammar *find_operation(struct script_text word)
         if (is_word(word, operations[i].word))
             return &operations[i];
     return NULL;
+}
+
+// A word that is no operation, but may be the beginning of a C call: malloc(10).
+static bool fail_unknown(struct parser *parser, struct script_text word)
+{
+    const char *parenthesis = memchr(word.start, '(', word.length);
+    fail(parser, word, "unknown word");
+    if (parenthesis != NULL) {
+        word.length = (size_t)(parenthesis - word.start);
+        const struct grammar *grammar = find_operation(word);
+        parser->error->example = grammar != NULL ? grammar->example : NULL;
+    }
+    return false;
 }
 
 static bool is_name(struct script_text word)
@@ -162,9 +176,9 @@ static size_t unit_of(struct script_text suffix)
 {
     if (suffix.length == 0)
         return 1;
-    if (is_word(suffix, "K"))
+    if (is_word(suffix, "K") || is_word(suffix, "k"))
         return 1024;
-    return is_word(suffix, "M") ? 1024 * 1024 : 0;
+    return is_word(suffix, "M") || is_word(suffix, "m") ? 1024 * 1024 : 0;
 }
 
 static bool parse_number(struct parser *parser, struct script_text operation, size_t *number)
@@ -243,7 +257,7 @@ static bool parse_statement(struct parser *parser)
         return false;
     const struct grammar *grammar = find_operation(word);
     if (grammar == NULL)
-        return fail(parser, word, "unknown word");
+        return fail_unknown(parser, word);
     if (grammar->assigns != (target.length != 0))
         return fail(parser, word,
                     grammar->assigns ? "the result needs a name: name = ..." : "gives no result");
@@ -310,7 +324,10 @@ void script_print_error(FILE *to, const char *file, const struct script_error *e
         unsigned char c = (unsigned char)error->word.start[i];
         fprintf(to, isprint(c) ? "%c" : "\\x%02x", c);
     }
-    fprintf(to, "%s': %s\n", error->word.length > SHOWN ? "..." : "", error->problem);
+    fprintf(to, "%s': %s", error->word.length > SHOWN ? "..." : "", error->problem);
+    if (error->example != NULL)
+        fprintf(to, " (write: %s)", error->example);
+    fputc('\n', to);
 }
 
 size_t script_line_end(const struct script *script, size_t first)

@@ -47,6 +47,7 @@ struct script_error {
     size_t line; ///< from 1
     struct script_text word; ///< the word that is wrong; it lies in the script's text
     const char *problem; ///< static text
+    const char *example; ///< how to write it instead, static text, or NULL
 };
 
 /// Parses a script.
@@ -60,7 +61,7 @@ bool script_parse(const char *text, size_t length, struct script *script,
 
 void script_free(struct script *script);
 
-/// Prints one line: "file:line: 'word': problem".
+/// Prints one line: "file:line: 'word': problem", and the example in parentheses, if there is one.
 void script_print_error(FILE *to, const char *file, const struct script_error *error);
 
 /// The statement behind the line that begins with statement first.

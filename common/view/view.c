@@ -31,6 +31,7 @@ struct options {
     bool svg;
     bool ascii;
     bool brief;
+    bool colour;
 };
 
 static const char help[] =
@@ -40,6 +41,7 @@ static const char help[] =
     "\n"
     "  --ascii                    draw with ASCII even where the terminal can do better\n"
     "  --brief                    leave out the table of blocks\n"
+    "  --colour                   use colour even where output is no terminal\n"
     "  --from=LINE                draw only from this line of the script on\n"
     "  --format=terminal|svg      what to draw (terminal)\n"
     "  --size=BYTES               bytes of the region that blocks can have (8192)\n"
@@ -89,6 +91,9 @@ static bool parse_option(struct options *options, int letter)
     case 'b':
         options->brief = true;
         return true;
+    case 'c':
+        options->colour = true;
+        return true;
     case 'f':
         return parse_format(options, optarg);
     case 'l':
@@ -108,10 +113,15 @@ static bool parse_option(struct options *options, int letter)
 static bool parse_options(struct options *options, int argc, char **argv)
 {
     static const struct option names[] = {
-        {"ascii", no_argument, NULL, 'a'},        {"brief", no_argument, NULL, 'b'},
-        {"format", required_argument, NULL, 'f'}, {"size", required_argument, NULL, 's'},
-        {"width", required_argument, NULL, 'w'},  {"help", no_argument, NULL, 'h'},
-        {"from", required_argument, NULL, 'l'},   {NULL, 0, NULL, 0},
+        {"ascii", no_argument, NULL, 'a'},
+        {"brief", no_argument, NULL, 'b'},
+        {"format", required_argument, NULL, 'f'},
+        {"size", required_argument, NULL, 's'},
+        {"width", required_argument, NULL, 'w'},
+        {"help", no_argument, NULL, 'h'},
+        {"from", required_argument, NULL, 'l'},
+        {"colour", no_argument, NULL, 'c'},
+        {NULL, 0, NULL, 0},
     };
     int letter;
     while ((letter = getopt_long(argc, argv, "h", names, NULL)) != -1)
@@ -151,6 +161,9 @@ static char *read_all(FILE *file, size_t *length)
 
 static char *read_script(const struct options *options, size_t *length)
 {
+    if (options->file == NULL && isatty(fileno(stdin)))
+        fputs("reading a script from standard input; end it with Ctrl-D (or give SCRIPT=file)\n",
+              stderr);
     FILE *file = options->file == NULL ? stdin : fopen(options->file, "r");
     char *text = file == NULL ? NULL : read_all(file, length);
     if (text == NULL)
@@ -176,11 +189,11 @@ static bool can_unicode(void)
     return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
-static bool can_colour(void)
+static bool can_colour(const struct options *options)
 {
     const char *terminal = getenv("TERM");
-    return isatty(fileno(stdout)) && getenv("NO_COLOR") == NULL && terminal != NULL &&
-           strcmp(terminal, "dumb") != 0;
+    return (options->colour || isatty(fileno(stdout))) && getenv("NO_COLOR") == NULL &&
+           terminal != NULL && strcmp(terminal, "dumb") != 0;
 }
 
 static bool view_begin(struct view *view, const struct options *options,
@@ -192,7 +205,7 @@ static bool view_begin(struct view *view, const struct options *options,
                      .width = options->width,
                      .extent = extent,
                      .ascii = options->ascii || !can_unicode(),
-                     .colour = can_colour(),
+                     .colour = can_colour(options),
                      .brief = options->brief},
         .is_svg = options->svg,
     };
