@@ -239,6 +239,18 @@ static void write_results(SRunner *runner, const char *program)
     fclose(file);
 }
 
+// The last line of a run that failed: where to begin.
+static void write_first_failure(SRunner *runner, int stage, const char *program)
+{
+    bool own = strstr(program, "test-mine") != NULL;
+    TestResult **failures = srunner_failures(runner);
+    const char *name = tr_tcname(failures[0]);
+    fflush(stdout);
+    fprintf(stderr, "first failing row: %s; run it alone: CK_RUN_CASE=%s make %s%d\n", name, name,
+            own ? "test-mine MINE=dir STAGE=" : "test-stage", stage);
+    free(failures);
+}
+
 static int run(int stage, const char *program)
 {
     SRunner *runner = make_runner(stage);
@@ -246,6 +258,8 @@ static int run(int stage, const char *program)
     int ran = srunner_ntests_run(runner);
     int failed = srunner_ntests_failed(runner);
     write_results(runner, program);
+    if (failed != 0)
+        write_first_failure(runner, stage, program);
     srunner_free(runner);
     if (ran == 0)
         fprintf(stderr, "no test ran: stage %d has no row that CK_RUN_CASE and the tags choose\n",
@@ -266,7 +280,8 @@ int main(int argc, char **argv)
     add_all_rows();
     if (!read_matrix(stage))
         return EXIT_FAILURE;
-    printf("SEED=%" PRIu64 " repeats the random sequences\n", run_seed());
+    printf("to repeat the random sequences: make test-stage%d SEED=%" PRIu64 "\n", stage,
+           run_seed());
     fflush(stdout); // before check forks
     return run(stage, argv[0]);
 }

@@ -183,33 +183,55 @@ static double seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-// Seconds for one request that none of count free blocks can serve, in the best of some rounds.
-static double cost_beside(int count)
+// Free blocks of some sizes, and a request that none of them can serve.
+struct crowd {
+    size_t smallest; // bytes of payload
+    size_t sizes; // how many different ones, 16 bytes apart
+    size_t request;
+};
+
+// Seconds for one such request beside count free blocks, in the best of some rounds.
+static double cost_beside(size_t count, const struct crowd *crowd)
 {
     enum { ROUNDS = 20, REQUESTS = 20 };
-    struct ma_heap *heap = make_heap(1 << 25);
-    void **blocks = make_memory((size_t)count * 2 * sizeof *blocks);
-    for (int i = 0; i < count * 2; i++)
-        blocks[i] = take(heap, (size_t)i % 50);
-    for (int i = 0; i < count * 2; i += 2)
+    struct ma_heap *heap = make_heap(1 << 26);
+    void **blocks = make_memory(count * sizeof *blocks);
+    for (size_t i = 0; i < count; i++) {
+        blocks[i] = take(heap, crowd->smallest + i % crowd->sizes * 16);
+        take(heap, 10);
+    }
+    for (size_t i = 0; i < count; i++)
         ma_heap_free(heap, blocks[i]);
     double best = 1;
     for (int round = 0; round < ROUNDS; round++) {
         double before = seconds();
         for (int i = 0; i < REQUESTS; i++)
-            take(heap, 1000);
+            take(heap, crowd->request);
         double cost = (seconds() - before) / REQUESTS;
         best = cost < best ? cost : best;
     }
     return best;
 }
 
+static void expect_bounded_cost(size_t many, const struct crowd *crowd)
+{
+    double cost_few = cost_beside(100, crowd);
+    double cost_many = cost_beside(many, crowd);
+    if (cost_many > 50 * cost_few)
+        ck_abort_msg("%.0f ns beside 100 free blocks, %.0f ns beside %zu", cost_few * 1e9,
+                     cost_many * 1e9, many);
+}
+
 START_TEST(cost_does_not_grow_with_free_blocks)
 {
-    double few = cost_beside(100);
-    double many = cost_beside(50000);
-    if (many > 50 * few)
-        ck_abort_msg("%.0f ns beside 100 free blocks, %.0f ns beside 50000", few * 1e9, many * 1e9);
+    expect_bounded_cost(50000, &(struct crowd){.smallest = 8, .sizes = 4, .request = 1000});
+}
+END_TEST
+
+// Blocks of 2048, 2064 and 2080 bytes are of one bin with the 2096 that are wanted.
+START_TEST(cost_does_not_grow_within_a_bin)
+{
+    expect_bounded_cost(20000, &(struct crowd){.smallest = 2040, .sizes = 3, .request = 2088});
 }
 END_TEST
 
@@ -224,4 +246,5 @@ void add_bestfit_rows(void)
     add_row(smallest_of_one_bin_wins);
     add_loop_row(best_fit_as_an_oracle_says, 3);
     add_row(cost_does_not_grow_with_free_blocks);
+    add_row(cost_does_not_grow_within_a_bin);
 }

@@ -123,22 +123,85 @@ static void note_message(const char *message)
     snprintf(last_message, sizeof last_message, "%s", message);
 }
 
-START_TEST(write_after_free_into_a_cached_block)
+static void expect_message(const void *about, const char *function, const char *problem)
 {
     char expected[200];
+    snprintf(expected, sizeof expected, "%s(0x%" PRIxPTR "): %s", function, (uintptr_t)about,
+             problem);
+    ck_assert_str_eq(last_message, expected);
+}
+
+START_TEST(write_after_free_into_a_cached_block)
+{
     unsigned char *block = ma_malloc(SIZE);
     ma_set_misuse_handler(note_message);
     ma_free(block);
     memset(block, 0x41, 8); // its link
     unsigned char *other = ma_malloc(SIZE);
-    snprintf(expected, sizeof expected, "(0x%" PRIxPTR "): freed block overwritten",
-             (uintptr_t)block);
-    ck_assert_ptr_nonnull(strstr(last_message, expected));
+    expect_message(block, "ma_malloc", "freed block overwritten");
     ck_assert(other != NULL && other != block);
     fill(other, SIZE, 1);
     ma_free(other);
     ma_set_misuse_handler(NULL);
     expect_sound(ma_default_heap());
+}
+END_TEST
+
+// _i is a byte of the header: of the size, the check or the state.
+START_TEST(cached_header_overwritten)
+{
+    unsigned char *block = ma_malloc(SIZE);
+    ck_assert_ptr_nonnull(block);
+    ma_set_misuse_handler(note_message);
+    ma_free(block);
+    block[_i - HEADER_SIZE] ^= MA_BLOCK_CACHED; // a state becomes MA_BLOCK_USED
+    unsigned char *other = ma_malloc(SIZE);
+    expect_message(block, "ma_malloc", "freed block overwritten");
+    ck_assert(other != NULL && other != block);
+    block[_i - HEADER_SIZE] ^= MA_BLOCK_CACHED;
+    ma_set_misuse_handler(NULL);
+    expect_sound(ma_default_heap());
+}
+END_TEST
+
+// Takes blocks that lie side by side, overflows the first and frees it; then some more, if any.
+// The first goes back to the heap when two magazines hold more, or when the thread ends.
+enum { OVERFLOW_BLOCKS = 200 };
+static unsigned char *overflow_blocks[OVERFLOW_BLOCKS];
+
+static void *overflow_into_a_header(void *count)
+{
+    unsigned char **blocks = overflow_blocks;
+    for (int i = 0; i < OVERFLOW_BLOCKS; i++)
+        blocks[i] = ma_malloc(SIZE);
+    blocks[1][-HEADER_SIZE] ^= 0x10;
+    ma_free(blocks[0]);
+    for (int i = 2; i < *(int *)count; i++)
+        ma_free(blocks[i]);
+    return NULL;
+}
+
+static void expect_overflow(void)
+{
+    ck_assert_uint_lt((uintptr_t)overflow_blocks[1] - (uintptr_t)overflow_blocks[0], SIZE + 32);
+    expect_message(overflow_blocks[0], "ma_free", "overflow: the next header is overwritten");
+    overflow_blocks[1][-HEADER_SIZE] ^= 0x10;
+    expect_sound(ma_default_heap());
+}
+
+START_TEST(overflow_of_a_cached_block)
+{
+    int count = _i == 0 ? 0 : OVERFLOW_BLOCKS;
+    ma_set_misuse_handler(note_message);
+    pthread_t thread;
+    if (_i == 0) {
+        ck_assert_int_eq(pthread_create(&thread, NULL, overflow_into_a_header, &count), 0);
+        pthread_join(thread, NULL);
+    } else {
+        overflow_into_a_header(&count);
+    }
+    ma_set_misuse_handler(NULL);
+    expect_overflow();
 }
 END_TEST
 
@@ -170,5 +233,7 @@ void add_cache_rows(void)
     add_row(cache_is_bounded);
     add_row(recently_used_sizes_need_no_mutex);
     add_row(write_after_free_into_a_cached_block);
+    add_loop_row(cached_header_overwritten, 7);
+    add_loop_row(overflow_of_a_cached_block, 2);
     add_row(i8_thread_cache);
 }

@@ -3,9 +3,12 @@
 #include "suite.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { MIB = 1 << 20 };
@@ -59,17 +62,22 @@ END_TEST
 
 // --- the limit of the process --------------------------------------------------------------------
 
+// Bytes that the process has mapped; 0 if the system does not tell.
+static size_t mapped_bytes(void)
+{
+    char line[100] = "";
+    int file = open("/proc/self/statm", O_RDONLY); // its first number: pages
+    ssize_t length = read(file, line, sizeof line - 1);
+    close(file);
+    return length > 0 ? strtoul(line, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
 // The process may map this many more bytes and no others.
 static bool limit_memory(size_t more)
 {
-    char line[100];
-    FILE *file = fopen("/proc/self/statm", "r"); // its first number: pages in use
-    if (file == NULL || fgets(line, sizeof line, file) == NULL)
-        return false;
-    fclose(file);
-    rlim_t bytes = strtoul(line, NULL, 10) * (rlim_t)sysconf(_SC_PAGESIZE) + more;
+    rlim_t bytes = mapped_bytes() + more;
     const struct rlimit limit = {bytes, bytes};
-    return setrlimit(RLIMIT_AS, &limit) == 0;
+    return bytes > more && setrlimit(RLIMIT_AS, &limit) == 0;
 }
 
 static int meet_the_limit(void *unused)
@@ -115,7 +123,132 @@ START_TEST(grows_by_less_where_the_limit_is_near)
 }
 END_TEST
 
+// A page of somebody else lies where the region ends. What the system maps elsewhere is of no use.
+START_TEST(region_ends_where_another_begins)
+{
+    struct ma_heap *heap = ma_heap_create(65536);
+    void *block = take(heap, 1000);
+    fill(block, 1000, 1);
+    struct ma_block first;
+    ck_assert_uint_eq(list_blocks(heap, &first, 1), 1);
+    struct ma_stats before = ma_heap_stats(heap);
+    uintptr_t limit = (uintptr_t)first.address - before.padding_bytes + before.region_bytes;
+    // If the system maps the page elsewhere, another lies there already.
+    void *page = mmap((void *)limit, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert(page != MAP_FAILED);
+    size_t mapped = mapped_bytes();
+    for (size_t size = 100000; size <= 10000000; size *= 10) {
+        errno = 0;
+        ck_assert(ma_heap_malloc(heap, size) == NULL && errno == ENOMEM);
+    }
+    ck_assert_uint_lt(mapped_bytes(), mapped + MIB / 2); // valgrind maps a little for itself
+    struct ma_stats after = ma_heap_stats(heap);
+    ck_assert(same_stats(&before, &after));
+    fill(take(heap, 1000), 1000, 2);
+    ck_assert(is_filled(block, 1000, 1));
+    expect_sound(heap);
+}
+END_TEST
+
 // --- memory goes back ----------------------------------------------------------------------------
+
+static bool munmap_refuses;
+
+// In the place of the C library's, for the allocator as well.
+int munmap(void *address, size_t size)
+{
+    if (!munmap_refuses)
+        return (int)syscall(SYS_munmap, address, size);
+    errno = EPERM;
+    return -1;
+}
+
+START_TEST(free_leaves_errno_alone)
+{
+    struct ma_heap *heap = ma_heap_create(65536);
+    for (int round = 0; round < 2; round++) {
+        void *large = take(heap, 64 * (size_t)MIB);
+        size_t region = ma_heap_stats(heap).region_bytes;
+        errno = ERANGE;
+        munmap_refuses = round == 1; // memory that cannot go back stays
+        ma_heap_free(heap, large);
+        munmap_refuses = false;
+        ck_assert_int_eq(errno, ERANGE);
+        ck_assert_int_eq(ma_heap_stats(heap).region_bytes == region, round == 1);
+        expect_sound(heap);
+    }
+}
+END_TEST
+
+// The rule of stage 4: memory above the top goes back if more than twice `keep` of it was used;
+// `keep` remains. It is 1 MiB at first; whenever the heap grows again after that, it doubles, up to
+// 32 MiB.
+
+// Memory that was never used costs nothing: it may stay.
+START_TEST(unused_memory_stays)
+{
+    struct ma_heap *heap = ma_heap_create(64 * (size_t)MIB);
+    size_t region = ma_heap_stats(heap).region_bytes;
+    for (size_t size = 1; size < MIB; size *= 2) {
+        ma_heap_free(heap, take(heap, size));
+        ck_assert_uint_eq(ma_heap_stats(heap).region_bytes, region);
+    }
+    expect_sound(heap);
+}
+END_TEST
+
+static void expect_kept(struct ma_heap *heap, size_t keep)
+{
+    struct ma_stats stats = ma_heap_stats(heap);
+    size_t least = stats.padding_bytes + keep;
+    if (stats.region_bytes < least ||
+        stats.region_bytes > least + 65536) // pages are 64 KiB at most
+        ck_abort_msg("%zu bytes are kept instead of %zu", stats.top_bytes, keep);
+    expect_sound(heap);
+}
+
+START_TEST(more_than_twice_what_is_kept_goes_back)
+{
+    struct ma_heap *heap = ma_heap_create(64 * (size_t)MIB);
+    size_t region = ma_heap_stats(heap).region_bytes;
+    ma_heap_free(heap, take(heap, 2 * MIB - 8)); // with its header, 2 MiB
+    ck_assert_uint_eq(ma_heap_stats(heap).region_bytes, region);
+    ma_heap_free(heap, take(heap, 2 * MIB + 8));
+    expect_kept(heap, MIB);
+    ma_heap_free(heap, take(heap, MIB / 2)); // what is kept serves this, and stays
+    expect_kept(heap, MIB);
+}
+END_TEST
+
+// What went back is no longer memory that was used: it is zero, and does not count.
+START_TEST(memory_that_went_back_is_forgotten)
+{
+    struct ma_heap *heap = ma_heap_create(65536);
+    ma_heap_free(heap, memset(take(heap, 10 * MIB), 0xFF, 10 * MIB));
+    expect_kept(heap, MIB);
+    ma_heap_free(heap, memset(take(heap, 3 * MIB), 0xFF, 3 * MIB)); // from here on, 2 MiB are kept
+    ck_assert_uint_ge(ma_heap_stats(heap).region_bytes, 3 * MIB);
+    ma_heap_free(heap, memset(take(heap, 10 * MIB), 0xFF, 10 * MIB));
+    expect_kept(heap, 2 * MIB);
+    ck_assert(is_zero(ma_heap_calloc(heap, 1, 4 * MIB), 4 * MIB));
+}
+END_TEST
+
+// The heap grows several times a round, but only the first time is after memory went back.
+START_TEST(each_regrowth_keeps_twice_as_much)
+{
+    enum { COUNT = 80 };
+    static void *blocks[COUNT];
+    struct ma_heap *heap = ma_heap_create(65536);
+    for (size_t keep = 1; keep <= 128; keep *= 2) {
+        for (int i = 0; i < COUNT; i++)
+            blocks[i] = take(heap, MIB);
+        for (int i = 0; i < COUNT; i++)
+            ma_heap_free(heap, blocks[i]); // the last one takes the top down
+        expect_kept(heap, (keep < 32 ? keep : 32) * MIB);
+    }
+}
+END_TEST
 
 START_TEST(unused_memory_goes_back)
 {
@@ -155,6 +288,12 @@ void add_growth_rows(void)
     add_row(heap_in_given_memory_does_not_grow);
     add_row(memory_limit_is_respected);
     add_row(grows_by_less_where_the_limit_is_near);
+    add_row(region_ends_where_another_begins);
     add_row(unused_memory_goes_back);
+    add_row(unused_memory_stays);
+    add_row(more_than_twice_what_is_kept_goes_back);
+    add_row(memory_that_went_back_is_forgotten);
+    add_row(each_regrowth_keeps_twice_as_much);
+    add_row(free_leaves_errno_alone);
     add_row(memory_in_constant_use_stays);
 }

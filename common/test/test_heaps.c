@@ -59,6 +59,21 @@ START_TEST(heap_in_misaligned_memory)
 }
 END_TEST
 
+// Memory from the system is zero, the caller's need not be.
+START_TEST(calloc_in_used_memory)
+{
+    memset(static_memory, 0xFF, sizeof static_memory);
+    struct ma_heap *heap = ma_heap_init(static_memory, sizeof static_memory);
+    ck_assert_ptr_nonnull(heap);
+    for (size_t size = 1; size < 20000; size = size * 2 + 1) {
+        void *payload = ma_heap_calloc(heap, 1, size);
+        if (payload == NULL || !is_zero(payload, size))
+            ck_abort_msg("calloc gives %zu bytes that are not all 0", size);
+    }
+    expect_sound(heap);
+}
+END_TEST
+
 START_TEST(heap_in_sbrk_memory)
 {
     enum { STEP = 65536 };
@@ -156,6 +171,23 @@ START_TEST(heap_of_refused_size)
     }
     errno = 0;
     ck_assert(ma_heap_init(NULL, 65536) == NULL && errno == EINVAL);
+}
+END_TEST
+
+// MA_HEAP_MAX is no multiple of a page: rounded up, these would be larger.
+START_TEST(heap_of_the_largest_size)
+{
+    size_t pages = MA_HEAP_MAX - MA_HEAP_MAX % (size_t)sysconf(_SC_PAGESIZE);
+    const size_t sizes[] = {MA_HEAP_MAX, MA_HEAP_MAX - 1, pages + 1};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        errno = 0;
+        ck_assert(ma_heap_create(sizes[i]) == NULL && errno == ENOMEM);
+    }
+    struct ma_heap *heap = ma_heap_create(pages); // the system may refuse it
+    if (heap == NULL)
+        return;
+    ck_assert_uint_eq(ma_heap_stats(heap).region_bytes, pages);
+    ck_assert_uint_eq(ma_heap_destroy(heap), 0);
 }
 END_TEST
 
@@ -277,12 +309,14 @@ void add_heaps_rows(void)
 {
     add_row(heap_in_static_memory);
     add_loop_row(heap_in_misaligned_memory, 32);
+    add_row(calloc_in_used_memory);
     add_row(heap_in_sbrk_memory);
     add_row(heap_extended_by_odd_bytes);
     add_row(heap_extension_refused);
     add_row(heap_in_a_mapping);
     add_row(destroyed_mapping_goes_back);
     add_row(heap_of_refused_size);
+    add_row(heap_of_the_largest_size);
     add_row(heaps_are_independent);
     add_row(heap_inside_a_block);
     add_row(heap_in_shared_memory);

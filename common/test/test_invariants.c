@@ -62,6 +62,9 @@ START_TEST(i3_headers)
         header_of(blocks[i])[_i] ^= 1;
         expect_broken(text);
         header_of(blocks[i])[_i] ^= 1;
+        header_of(blocks[i])[STATE] = 7; // a state that there is not
+        expect_broken(text);
+        header_of(blocks[i])[STATE] = MA_BLOCK_USED;
     }
     expect_sound(heap);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 enum { SIZE = 100, HEADER_SIZE = 8 };
 
@@ -362,6 +363,255 @@ START_TEST(one_broken_bin_leaves_the_others)
 }
 END_TEST
 
+// --- forged headers ------------------------------------------------------------------------------
+
+// A header belongs to its address.
+START_TEST(copied_header)
+{
+    make_blocks();
+    for (size_t offset = 16; offset < SIZE; offset += 16) {
+        memcpy(middle + offset - HEADER_SIZE, left - HEADER_SIZE, HEADER_SIZE);
+        expect_abort(call_free, middle + offset, "ma_heap_free", "not the start of a block");
+        expect_abort(call_usable_size, middle + offset, "ma_heap_usable_size",
+                     "not the start of a block");
+    }
+    ma_heap_free(heap, middle);
+    expect_sound(heap);
+}
+END_TEST
+
+// Headers of another heap, or of one that is gone. One in 65536 agrees by chance: two of these may.
+enum { STALE = 16, STALE_ALLOWED = 2 };
+static unsigned char *stale[STALE];
+
+static void take_stale(struct ma_heap *from)
+{
+    for (size_t i = 0; i < STALE; i++)
+        stale[i] = take(from, SIZE);
+}
+
+static void count_message(const char *message)
+{
+    message_count += strstr(message, "not the start of a block") != NULL;
+}
+
+// Gives all stale pointers to a heap that they are not from, the default heap if NULL.
+static int free_stale(void *wrong_heap)
+{
+    ma_set_misuse_handler(count_message);
+    message_count = 0;
+    for (size_t i = 0; i < STALE; i++)
+        if (wrong_heap == NULL)
+            ma_free(stale[i]);
+        else
+            ma_heap_free(wrong_heap, stale[i]);
+    return message_count >= STALE - STALE_ALLOWED ? 0 : 1;
+}
+
+START_TEST(pointer_of_an_inner_heap)
+{
+    struct ma_heap *outer = _i == 0 ? NULL : make_heap(1 << 20);
+    void *memory = _i == 0 ? ma_malloc(65536) : take(outer, 65536);
+    ck_assert_ptr_nonnull(memory);
+    take_stale(ma_heap_init(memory, 65536));
+    struct outcome outcome = run_in_child(free_stale, outer);
+    expect_exit_0(&outcome, "free of a block that lies within a block");
+}
+END_TEST
+
+START_TEST(pointer_of_an_outer_heap)
+{
+    struct ma_heap *outer = _i == 0 ? ma_default_heap() : make_heap(1 << 20);
+    unsigned char *before = take(outer, SIZE);
+    unsigned char *memory = take(outer, 65536);
+    unsigned char *after = take(outer, SIZE);
+    heap = ma_heap_init(memory, 65536);
+    take(heap, SIZE);
+    expect_abort(call_free, before, "ma_heap_free", "not from this heap");
+    expect_abort(call_free, after, "ma_heap_free", "not from this heap");
+    expect_abort(call_free, memory, "ma_heap_free", "not from this heap");
+}
+END_TEST
+
+// A block of the new heap covers what was left of the old one's headers.
+static int destroy_and_begin_again(void *memory)
+{
+    ma_heap_destroy(memory);
+    struct ma_heap *again = ma_heap_init(memory, 65536);
+    if (again != memory || ma_heap_malloc(again, 50000) == NULL)
+        return 2;
+    return free_stale(again);
+}
+
+START_TEST(pointer_of_a_destroyed_heap)
+{
+    void *memory = make_memory(65536);
+    struct ma_heap *old = ma_heap_init(memory, 65536);
+    take(old, SIZE); // both heaps have a block here
+    take_stale(old);
+    struct outcome outcome = run_in_child(destroy_and_begin_again, memory);
+    expect_exit_0(&outcome, "free of a block of the heap that was there before");
+}
+END_TEST
+
+// --- forged links --------------------------------------------------------------------------------
+
+// Free blocks of one size, the last one freed first on the list, and a used block after each. They
+// lie 256 bytes apart: one bit of a link can lead from one to another.
+enum { FREE_BLOCKS = 8, FREE_SIZE = 120, NEXT = 0, PREV = 1 };
+static unsigned char *free_blocks[FREE_BLOCKS], *used_blocks[FREE_BLOCKS];
+static uintptr_t secret; // of the heap
+
+static uintptr_t *link_of(unsigned char *payload, int which)
+{
+    return (uintptr_t *)(void *)payload + which;
+}
+
+// A link is its target, mixed by exclusive or with its own address and the heap's secret. The
+// first block on a list has none before it: its link there gives the secret away.
+static void learn_secret(unsigned char *first)
+{
+    secret = *link_of(first, PREV) ^ (uintptr_t)link_of(first, PREV);
+}
+
+static void forge_link(unsigned char *payload, int which, const unsigned char *target)
+{
+    uintptr_t block = target == NULL ? 0 : (uintptr_t)target - HEADER_SIZE;
+    *link_of(payload, which) = block ^ (uintptr_t)link_of(payload, which) ^ secret;
+}
+
+static void make_free_blocks(void *memory)
+{
+    heap = ma_heap_init(memory, 65536);
+    for (size_t i = 0; i < FREE_BLOCKS; i++) {
+        free_blocks[i] = memset(take(heap, FREE_SIZE), 0, FREE_SIZE);
+        used_blocks[i] = memset(take(heap, FREE_SIZE), 0, FREE_SIZE);
+    }
+    for (size_t i = 0; i < FREE_BLOCKS; i++)
+        ma_heap_free(heap, free_blocks[i]);
+    learn_secret(free_blocks[FREE_BLOCKS - 1]);
+    message_count = 0;
+}
+
+// The first block's links lead to a block that is free, but does not point back.
+START_TEST(forged_link)
+{
+    make_free_blocks(make_memory(65536));
+    unsigned char *first = free_blocks[FREE_BLOCKS - 1];
+    forge_link(first, _i, free_blocks[0]);
+    ma_set_misuse_handler(note_message);
+    ck_assert_ptr_null(ma_heap_malloc(heap, FREE_SIZE));
+    expect_message(first, "ma_heap_malloc", "freed block overwritten");
+    ck_assert_int_eq(message_count, 1);
+    ck_assert_ptr_null(ma_heap_malloc(heap, FREE_SIZE)); // the list stays as it is
+    ck_assert_int_eq(message_count, 2);
+    ma_set_misuse_handler(NULL);
+}
+END_TEST
+
+// The search passes a block that is too small, and finds that its link leads to a used one.
+START_TEST(forged_link_on_the_way)
+{
+    heap = make_heap(1 << 20);
+    unsigned char *larger = take(heap, 40016);
+    unsigned char *used = memset(take(heap, 50000), 0, 50000);
+    unsigned char *smaller = take(heap, 40000);
+    take(heap, 10);
+    ma_heap_free(heap, larger); // the two are of one bin
+    ma_heap_free(heap, smaller);
+    learn_secret(smaller);
+    forge_link(smaller, NEXT, used);
+    ma_set_misuse_handler(note_message);
+    ck_assert_ptr_null(ma_heap_malloc(heap, 40010));
+    expect_message(smaller, "ma_heap_malloc", "freed block overwritten");
+    ma_set_misuse_handler(NULL);
+}
+END_TEST
+
+// The block that is freed does not merge with the forged one before it.
+START_TEST(forged_link_beside_a_freed_block)
+{
+    static const struct {
+        int which;
+        int target; // -1: none
+    } forgeries[] = {{NEXT, 7}, {PREV, 0}, {PREV, -1}};
+    make_free_blocks(make_memory(65536));
+    int target = forgeries[_i].target;
+    forge_link(free_blocks[1], forgeries[_i].which, target < 0 ? NULL : free_blocks[target]);
+    ma_set_misuse_handler(note_message);
+    ma_heap_free(heap, used_blocks[1]); // also beside free_blocks[2], which is intact
+    expect_message(free_blocks[1], "ma_heap_free", "freed block overwritten");
+    ma_set_misuse_handler(NULL);
+}
+END_TEST
+
+// The block that is freed does not merge with the overwritten one before or after it.
+START_TEST(overwritten_neighbour_stays_apart)
+{
+    make_blocks();
+    unsigned char *neighbour = _i == 0 ? left : right;
+    ma_set_misuse_handler(note_message);
+    ma_heap_free(heap, neighbour);
+    memset(neighbour, 0x41, 16);
+    ma_heap_free(heap, middle);
+    expect_message(neighbour, "ma_heap_free", "freed block overwritten");
+    ck_assert_uint_eq(ma_heap_stats(heap).free_blocks, 2);
+    ck_assert_ptr_eq(take(heap, SIZE), middle);
+    unsigned char *taken[8] = {middle};
+    for (size_t i = 1; i < 8; i++) {
+        taken[i] = ma_heap_malloc(heap, SIZE);
+        for (size_t j = 0; j < i && taken[i] != NULL; j++)
+            ck_assert(taken[i] >= taken[j] + SIZE || taken[j] >= taken[i] + SIZE);
+    }
+    ma_set_misuse_handler(NULL);
+}
+END_TEST
+
+// Takes blocks, first one that none of the free ones can serve, so that all are looked at. Each is
+// NULL, and the misuse reported, or overlaps no other: 1 if not.
+static int take_beside_a_changed_link(void)
+{
+    enum { TAKEN = FREE_BLOCKS + 2 };
+    unsigned char *taken[TAKEN];
+    int status = 0;
+    for (unsigned i = 0; i < TAKEN; i++) {
+        int before = message_count;
+        taken[i] = ma_heap_malloc(heap, i == 0 ? 4 * FREE_SIZE : FREE_SIZE);
+        if (taken[i] != NULL)
+            fill(taken[i], FREE_SIZE, i);
+        else if (message_count == before)
+            status = 1;
+    }
+    for (unsigned i = 0; i < TAKEN; i++)
+        if ((taken[i] != NULL && !is_filled(taken[i], FREE_SIZE, i)) ||
+            (i < FREE_BLOCKS && !is_zero(used_blocks[i], FREE_SIZE)))
+            status = 1;
+    return status;
+}
+
+static int change_each_bit(void *block)
+{
+    void *memory = make_memory(65536);
+    alarm(5); // a list must not become a circle
+    ma_set_misuse_handler(note_message);
+    for (int which = NEXT; which <= PREV; which++)
+        for (size_t bit = 0; bit < sizeof(uintptr_t) * 8; bit++) {
+            make_free_blocks(memory);
+            *link_of(free_blocks[*(int *)block], which) ^= (uintptr_t)1 << bit;
+            if (take_beside_a_changed_link() != 0)
+                return 1;
+            ma_heap_destroy(heap);
+        }
+    return 0;
+}
+
+START_TEST(changed_bit_of_a_link)
+{
+    struct outcome outcome = run_in_child(change_each_bit, &_i);
+    expect_exit_0(&outcome, "a block is given twice, or refused without a word");
+}
+END_TEST
+
 void add_misuse_rows(void)
 {
     add_row(double_free);
@@ -382,4 +632,13 @@ void add_misuse_rows(void)
     add_row(handler_may_look_at_the_heap);
     add_row(heap_is_usable_after_a_double_free);
     add_row(one_broken_bin_leaves_the_others);
+    add_row(copied_header);
+    add_loop_row(pointer_of_an_inner_heap, 2);
+    add_loop_row(pointer_of_an_outer_heap, 2);
+    add_row(pointer_of_a_destroyed_heap);
+    add_loop_row(forged_link, 2);
+    add_row(forged_link_on_the_way);
+    add_loop_row(forged_link_beside_a_freed_block, 3);
+    add_loop_row(overwritten_neighbour_stays_apart, 2);
+    add_loop_row(changed_bit_of_a_link, FREE_BLOCKS);
 }

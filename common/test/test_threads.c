@@ -399,6 +399,25 @@ START_TEST(fork_while_others_allocate)
 }
 END_TEST
 
+// Nothing reaches for a heap that is gone: neither for its mapping nor for its owner's memory.
+START_TEST(fork_after_heaps_were_destroyed)
+{
+    enum { HEAPS = 6 };
+    struct ma_heap *heaps[HEAPS];
+    void *memory = make_memory(HEAPS * 65536);
+    struct ma_heap *kept = make_heap(1 << 20);
+    for (size_t i = 0; i < HEAPS; i++)
+        heaps[i] =
+            i % 2 == 0 ? ma_heap_create(65536) : ma_heap_init((char *)memory + i * 65536, 65536);
+    for (size_t i = 0; i < HEAPS; i++)
+        ck_assert_uint_eq(ma_heap_destroy(heaps[i * 5 % HEAPS]), 0);
+    memset(memory, 0xFF, HEAPS * 65536);
+    struct outcome outcome = run_in_child(use_all_heaps, kept);
+    expect_exit_0(&outcome, "malloc after fork");
+    ck_assert_int_eq(use_all_heaps(kept), 0);
+}
+END_TEST
+
 START_TEST(heap_is_sound_while_others_allocate)
 {
     struct worker workers[THREADS];
@@ -437,5 +456,6 @@ void add_threads_rows(void)
     add_row(thousand_short_threads);
     add_row(free_in_late_destructors);
     add_row(fork_while_others_allocate);
+    add_row(fork_after_heaps_were_destroyed);
     add_row(heap_is_sound_while_others_allocate);
 }
