@@ -171,8 +171,8 @@ diffstat:
 # --- the rest -------------------------------------------------------------------------------------
 
 # initfirst: handlers for fork that the program's libraries register must run around ours.
-preload_flags = -fPIC -Wl,-z,initfirst -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc \
-  -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free
+preload_flags = -fPIC -Wl,-z,initfirst -fvisibility=hidden -ftls-model=initial-exec \
+  -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free
 
 need_mine = @if [ ! -f '$(MINE)/allocator.c' ]; then \
 	  echo 'MINE=dir is missing, or there is no dir/allocator.c' >&2; exit 2; fi
@@ -241,7 +241,7 @@ c_files = $(wildcard stage*/*.[ch] common/*/*.[ch] common/*/*/*.[ch] docs/exampl
 .PHONY: lint
 lint:
 	@common/setup lint
-	@BUILD=$(BUILD) common/lint
+	@C_FILES='$(c_files)' WARNINGS='-std=c11 $(WARNINGS)' common/lint
 
 .PHONY: format
 format:

@@ -3,6 +3,7 @@
 #include "suite.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,6 +123,23 @@ size_t list_blocks(struct ma_heap *heap, struct ma_block *blocks, size_t room)
 static unsigned char pattern(size_t i, unsigned seed)
 {
     return (unsigned char)(seed * 101 + i * 7 + i / 256);
+}
+
+char last_message[200];
+int message_count;
+
+void note_message(const char *message)
+{
+    snprintf(last_message, sizeof last_message, "%s", message);
+    message_count++;
+}
+
+void expect_message(const void *about, const char *function, const char *problem)
+{
+    char expected[200];
+    snprintf(expected, sizeof expected, "%s(0x%" PRIxPTR "): %s", function, (uintptr_t)about,
+             problem);
+    ck_assert_str_eq(last_message, expected);
 }
 
 void fill(void *payload, size_t size, unsigned seed)

@@ -68,6 +68,19 @@ bool same_stats(const struct ma_stats *a, const struct ma_stats *b);
 size_t list_blocks(struct ma_heap *heap, struct ma_block *blocks, size_t room);
 
 /// @}
+/// @name Misuse
+/// @{
+
+extern char last_message[200]; ///< what note_message() was told last
+extern int message_count; ///< how often it was called
+
+/// A misuse handler that returns, for ma_set_misuse_handler().
+void note_message(const char *message);
+
+/// Fails the test unless the last message is "function(0x...): problem" with the address about.
+void expect_message(const void *about, const char *function, const char *problem);
+
+/// @}
 /// @name Contents
 /// @{
 

@@ -116,21 +116,6 @@ END_TEST
 
 // --- misuse --------------------------------------------------------------------------------------
 
-static char last_message[200];
-
-static void note_message(const char *message)
-{
-    snprintf(last_message, sizeof last_message, "%s", message);
-}
-
-static void expect_message(const void *about, const char *function, const char *problem)
-{
-    char expected[200];
-    snprintf(expected, sizeof expected, "%s(0x%" PRIxPTR "): %s", function, (uintptr_t)about,
-             problem);
-    ck_assert_str_eq(last_message, expected);
-}
-
 START_TEST(write_after_free_into_a_cached_block)
 {
     unsigned char *block = ma_malloc(SIZE);

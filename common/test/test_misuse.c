@@ -18,8 +18,6 @@ static struct ma_heap *heap;
 static unsigned char *left, *middle, *right, *last;
 
 // What a handler of our own has heard.
-static char last_message[200];
-static int message_count;
 
 static void make_blocks(void)
 {
@@ -250,20 +248,6 @@ START_TEST(destroying_the_default_heap)
 END_TEST
 
 // --- a handler of one's own ----------------------------------------------------------------------
-
-static void note_message(const char *message)
-{
-    snprintf(last_message, sizeof last_message, "%s", message);
-    message_count++;
-}
-
-static void expect_message(const void *about, const char *function, const char *problem)
-{
-    char expected[200];
-    snprintf(expected, sizeof expected, "%s(0x%" PRIxPTR "): %s", function, (uintptr_t)about,
-             problem);
-    ck_assert_str_eq(last_message, expected);
-}
 
 START_TEST(handler_replaces_the_abort)
 {
