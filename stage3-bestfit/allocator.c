@@ -220,22 +220,33 @@ static void block_set_size(const struct ma_heap *heap, struct block *block, size
     block->check = header_check(heap, block);
 }
 
+// Whether a block's header is as it was written.
+static inline bool header_intact(const struct ma_heap *heap, const struct block *block)
+{
+    return block->check == header_check(heap, block);
+}
+
+// Whether a block can lie at address: in the region, and aligned.
+static inline bool can_be_block(const struct ma_heap *heap, uintptr_t address)
+{
+    size_t span = heap->limit - heap->base;
+    size_t offset = address - heap->base; // larger than span, if address lies before base
+    return offset < span && span - offset >= MIN_BLOCK && offset % ALIGNMENT == 0;
+}
+
 // Whether an intact header lies at address. Reads nothing outside the region.
 static bool is_header(const struct ma_heap *heap, uintptr_t address)
 {
-    if (address < heap->base || address >= heap->limit || first_block(address) != address ||
-        heap->limit - address < MIN_BLOCK)
-        return false;
     const struct block *block = pointer_to(address);
-    return block->check == header_check(heap, block) && block->size != 0 &&
+    return can_be_block(heap, address) && header_intact(heap, block) && block->size != 0 &&
            block_size(block) <= heap->limit - address;
 }
 
 // Whether the header after a block, if there is one, is intact: did the block overflow?
 static bool next_intact(const struct ma_heap *heap, const struct block *block)
 {
-    uintptr_t next = (uintptr_t)block_next(block);
-    return next >= heap->top || is_header(heap, next);
+    const struct block *next = block_next(block);
+    return (uintptr_t)next >= heap->top || header_intact(heap, next);
 }
 
 // Bytes to leave out at address, so that the payload of a block after them is aligned.
@@ -396,11 +407,10 @@ static struct block *link_get(const struct ma_heap *heap, const uintptr_t *link)
 }
 
 // Whether a link may be followed: to NULL, the end of the list, or to where a block can be.
-static bool link_ok(const struct ma_heap *heap, const uintptr_t *link)
+static inline bool link_ok(const struct ma_heap *heap, const uintptr_t *link)
 {
     uintptr_t target = (uintptr_t)link_get(heap, link);
-    return target == 0 || (target >= heap->base && target < heap->limit &&
-                           heap->limit - target >= MIN_BLOCK && first_block(target) == target);
+    return target == 0 || can_be_block(heap, target);
 }
 
 // The next block on the list; NULL at its end, or if the link is broken, which is noted.
@@ -419,10 +429,10 @@ static struct block **list_of(struct ma_heap *heap, const struct block *block)
     return &heap->bins[bin_of(block_size(block))];
 }
 
-// Sets or clears the bit of the block's bin, as its list is.
-static void bitmap_update(struct ma_heap *heap, const struct block *block)
+// Sets or clears the bit of a bin, as its list is.
+static inline void bitmap_update(struct ma_heap *heap, struct block **list)
 {
-    size_t bin = bin_of(block_size(block));
+    size_t bin = (size_t)(list - heap->bins);
     uint64_t bit = (uint64_t)1 << (bin % 64);
     if (heap->bins[bin] != NULL)
         heap->bitmap[bin / 64] |= bit;
@@ -448,6 +458,8 @@ static struct block *bin_best(struct ma_heap *heap, size_t bin, size_t size)
 {
     struct block *best = NULL;
     struct block *block = heap->bins[bin];
+    if (bin < SMALL_BINS)
+        return block;
     for (int seen = 0; block != NULL && seen < SEARCH_MAX; seen++) {
         if (block_size(block) == size)
             return block;
@@ -468,13 +480,13 @@ static void list_push(struct ma_heap *heap, struct block *block)
     if (*first != NULL)
         link_set(heap, &(*first)->prev_link, block);
     *first = block;
-    bitmap_update(heap, block);
+    bitmap_update(heap, first);
 }
 
 // Whether the block is intact and both its neighbours on the list point back to it.
-static bool list_has(struct ma_heap *heap, const struct block *block)
+static inline bool list_has(struct ma_heap *heap, const struct block *block)
 {
-    if (!is_header(heap, (uintptr_t)block) || !link_ok(heap, &block->next_link) ||
+    if (!header_intact(heap, block) || !link_ok(heap, &block->next_link) ||
         !link_ok(heap, &block->prev_link))
         return false;
     const struct block *next = link_get(heap, &block->next_link);
@@ -494,13 +506,15 @@ static bool list_remove(struct ma_heap *heap, struct block *block)
     }
     struct block *next = link_get(heap, &block->next_link);
     struct block *prev = link_get(heap, &block->prev_link);
-    if (prev == NULL)
-        *list_of(heap, block) = next;
-    else
-        link_set(heap, &prev->next_link, next);
     if (next != NULL)
         link_set(heap, &next->prev_link, prev);
-    bitmap_update(heap, block);
+    if (prev != NULL) {
+        link_set(heap, &prev->next_link, next);
+        return true;
+    }
+    struct block **first = list_of(heap, block);
+    *first = next;
+    bitmap_update(heap, first);
     return true;
 }
 

@@ -95,9 +95,10 @@ enum {
     BINS_PER_DOUBLING = 32, // above, bins as wide as 1/32 of 1, 2, 4, ... KiB
     BIN_COUNT = SMALL_BINS + 26 * BINS_PER_DOUBLING, // up to 64 GiB
     SEARCH_MAX = 32, // candidates looked at in one bin
-    CACHE_MAX = 1024, // bytes of the largest block that threads cache
+    CACHE_MAX = 4096, // bytes of the largest block that threads cache
     CACHE_BINS = CACHE_MAX / ALIGNMENT + 1, // one for each size
-    MAGAZINE_BYTES = 4096, // bytes of the blocks in one magazine, at most
+    MAGAZINE_MIN = 2, // blocks in the first magazine of a size
+    MAGAZINE_BYTES = 8192, // bytes of the blocks in one magazine, at most
     FILL_FRESH = 0xCC, // what MA_FILL writes into a payload that is handed out
     FILL_FREED = 0xDD, // and into one that is freed
     LINE_LENGTH = 160, // bytes of the longest message, with room to spare
@@ -144,18 +145,20 @@ struct ma_heap {
 
 static_assert(sizeof(struct ma_heap) + 256 <= MA_HEAP_MIN, "the smallest heap holds some blocks");
 
-// Blocks of one size that a thread freed, for its own next requests: a stack, linked by next_link.
+// Blocks of one size, for the next requests of one thread: a stack.
 struct magazine {
-    struct block *first; // the block freed last, or NULL
-    size_t count;
+    struct block **blocks;
+    uint32_t count;
+    uint32_t capacity; // blocks that it may hold
 };
 
 // Two magazines for each size, as in Bonwick and Adams, "Magazines and Vmem" (2001). One is in use.
-// Only when both are full, or both are empty, the heap takes or gives one, under its mutex.
+// Only when both are full, or both are empty, the heap takes or gives one, under its mutex. Each
+// such visit doubles the magazine, up to MAGAZINE_BYTES: for a rare size a thread keeps little.
 struct cache {
     struct magazine loaded[CACHE_BINS]; // by size in units of ALIGNMENT
     struct magazine spare[CACHE_BINS];
-    enum { CACHE_NEW, CACHE_OPEN, CACHE_CLOSED } status; // closed: the thread is about to end
+    struct block *blocks[]; // of all magazines
 };
 
 // --- heap state ----------------------------------------------------------------------------------
@@ -165,7 +168,9 @@ static struct ma_heap *all_heaps = &default_heap; // so that fork can lock them 
 static pthread_mutex_t all_heaps_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_key_t cache_key; // its destructor empties the cache of a thread that ends
 static atomic_bool cache_key_made;
-static _Thread_local struct cache cache;
+static struct cache no_cache; // its magazines give no block and take none
+static _Thread_local struct cache *cache = &no_cache;
+static _Thread_local bool thread_ends; // it gets no other cache
 
 // --- size arithmetic -----------------------------------------------------------------------------
 
@@ -277,22 +282,33 @@ static void block_set_size(const struct ma_heap *heap, struct block *block, size
     block->check = header_check(heap, block);
 }
 
+// Whether a block's header is as it was written.
+static inline bool header_intact(const struct ma_heap *heap, const struct block *block)
+{
+    return block->check == header_check(heap, block);
+}
+
+// Whether a block can lie at address: in the region, and aligned.
+static inline bool can_be_block(const struct ma_heap *heap, uintptr_t address)
+{
+    size_t span = heap->limit - heap->base;
+    size_t offset = address - heap->base; // larger than span, if address lies before base
+    return offset < span && span - offset >= MIN_BLOCK && offset % ALIGNMENT == 0;
+}
+
 // Whether an intact header lies at address. Reads nothing outside the region.
 static bool is_header(const struct ma_heap *heap, uintptr_t address)
 {
-    if (address < heap->base || address >= heap->limit || first_block(address) != address ||
-        heap->limit - address < MIN_BLOCK)
-        return false;
     const struct block *block = pointer_to(address);
-    return block->check == header_check(heap, block) && block->size != 0 &&
+    return can_be_block(heap, address) && header_intact(heap, block) && block->size != 0 &&
            block_size(block) <= heap->limit - address;
 }
 
 // Whether the header after a block, if there is one, is intact: did the block overflow?
 static bool next_intact(const struct ma_heap *heap, const struct block *block)
 {
-    uintptr_t next = (uintptr_t)block_next(block);
-    return next >= heap->top || is_header(heap, next);
+    const struct block *next = block_next(block);
+    return (uintptr_t)next >= heap->top || header_intact(heap, next);
 }
 
 // Bytes to leave out at address, so that the payload of a block after them is aligned.
@@ -460,11 +476,10 @@ static struct block *link_get(const struct ma_heap *heap, const uintptr_t *link)
 }
 
 // Whether a link may be followed: to NULL, the end of the list, or to where a block can be.
-static bool link_ok(const struct ma_heap *heap, const uintptr_t *link)
+static inline bool link_ok(const struct ma_heap *heap, const uintptr_t *link)
 {
     uintptr_t target = (uintptr_t)link_get(heap, link);
-    return target == 0 || (target >= heap->base && target < heap->limit &&
-                           heap->limit - target >= MIN_BLOCK && first_block(target) == target);
+    return target == 0 || can_be_block(heap, target);
 }
 
 // The next block on the list; NULL at its end, or if the link is broken, which is noted.
@@ -483,10 +498,10 @@ static struct block **list_of(struct ma_heap *heap, const struct block *block)
     return &heap->bins[bin_of(block_size(block))];
 }
 
-// Sets or clears the bit of the block's bin, as its list is.
-static void bitmap_update(struct ma_heap *heap, const struct block *block)
+// Sets or clears the bit of a bin, as its list is.
+static inline void bitmap_update(struct ma_heap *heap, struct block **list)
 {
-    size_t bin = bin_of(block_size(block));
+    size_t bin = (size_t)(list - heap->bins);
     uint64_t bit = (uint64_t)1 << (bin % 64);
     if (heap->bins[bin] != NULL)
         heap->bitmap[bin / 64] |= bit;
@@ -512,6 +527,8 @@ static struct block *bin_best(struct ma_heap *heap, size_t bin, size_t size)
 {
     struct block *best = NULL;
     struct block *block = heap->bins[bin];
+    if (bin < SMALL_BINS)
+        return block;
     for (int seen = 0; block != NULL && seen < SEARCH_MAX; seen++) {
         if (block_size(block) == size)
             return block;
@@ -532,13 +549,13 @@ static void list_push(struct ma_heap *heap, struct block *block)
     if (*first != NULL)
         link_set(heap, &(*first)->prev_link, block);
     *first = block;
-    bitmap_update(heap, block);
+    bitmap_update(heap, first);
 }
 
 // Whether the block is intact and both its neighbours on the list point back to it.
-static bool list_has(struct ma_heap *heap, const struct block *block)
+static inline bool list_has(struct ma_heap *heap, const struct block *block)
 {
-    if (!is_header(heap, (uintptr_t)block) || !link_ok(heap, &block->next_link) ||
+    if (!header_intact(heap, block) || !link_ok(heap, &block->next_link) ||
         !link_ok(heap, &block->prev_link))
         return false;
     const struct block *next = link_get(heap, &block->next_link);
@@ -558,13 +575,15 @@ static bool list_remove(struct ma_heap *heap, struct block *block)
     }
     struct block *next = link_get(heap, &block->next_link);
     struct block *prev = link_get(heap, &block->prev_link);
-    if (prev == NULL)
-        *list_of(heap, block) = next;
-    else
-        link_set(heap, &prev->next_link, next);
     if (next != NULL)
         link_set(heap, &next->prev_link, prev);
-    bitmap_update(heap, block);
+    if (prev != NULL) {
+        link_set(heap, &prev->next_link, next);
+        return true;
+    }
+    struct block **first = list_of(heap, block);
+    *first = next;
+    bitmap_update(heap, first);
     return true;
 }
 
@@ -869,20 +888,28 @@ static void block_shorten(struct ma_heap *heap, struct block *block, size_t size
         block_release(heap, rest);
 }
 
-// A used block of at least size bytes: from the free list, else from the top.
-static struct block *block_take(struct ma_heap *heap, size_t size)
+// A used block of at least size bytes: from the free list, else from the top. If there is more, it
+// is a multiple of size, up to most.
+static struct block *block_take_run(struct ma_heap *heap, size_t size, size_t most)
 {
     struct block *block = find_fit(heap, size);
     if (heap->problem != NULL || (block != NULL && !list_remove(heap, block)))
         return NULL;
     if (block == NULL)
-        block = block_bump(heap, size);
+        block = block_bump(heap, most <= heap->limit - heap->top ? most : size);
     if (block != NULL) {
         block_set_state(block, MA_BLOCK_USED);
         tell_next(heap, block, false);
-        block_shorten(heap, block, size);
+        if (block_size(block) < most)
+            most = block_size(block) / size * size;
+        block_shorten(heap, block, most);
     }
     return block;
+}
+
+static struct block *block_take(struct ma_heap *heap, size_t size)
+{
+    return block_take_run(heap, size, size);
 }
 
 // Lengthens a used block to size bytes where it lies: into the top, or the free block after it.
@@ -1163,24 +1190,29 @@ static bool check_boundary_tags(struct ma_heap *heap)
     return true;
 }
 
+// Whether a block is as the thread cache left it.
+static inline bool is_cached(const struct ma_heap *heap, const struct block *block)
+{
+    return header_intact(heap, block) && block_state(block) == MA_BLOCK_CACHED &&
+           link_get(heap, &block->next_link) == NULL;
+}
+
 // A magazine may hold blocks that are larger by less than a block: they could not be split.
 static bool check_magazine(struct ma_heap *heap, const struct magazine *magazine, size_t size)
 {
-    size_t count = 0;
-    const struct block *block = magazine->first;
-    for (; block != NULL; block = link_get(heap, &block->next_link), count++)
-        if (count == magazine->count || !is_header(heap, (uintptr_t)block) ||
-            block_state(block) != MA_BLOCK_CACHED || block_size(block) - size >= MIN_BLOCK ||
-            !link_ok(heap, &block->next_link))
+    for (size_t i = 0; i < magazine->count; i++) {
+        const struct block *block = magazine->blocks[i];
+        if (!is_cached(heap, block) || block_size(block) - size >= MIN_BLOCK)
             return false;
-    return count == magazine->count;
+    }
+    return magazine->count <= magazine->capacity;
 }
 
 static bool check_cache(struct ma_heap *heap)
 {
     for (size_t bin = 0; heap == &default_heap && bin < CACHE_BINS; bin++)
-        if (!check_magazine(heap, &cache.loaded[bin], bin * ALIGNMENT) ||
-            !check_magazine(heap, &cache.spare[bin], bin * ALIGNMENT))
+        if (!check_magazine(heap, &cache->loaded[bin], bin * ALIGNMENT) ||
+            !check_magazine(heap, &cache->spare[bin], bin * ALIGNMENT))
             return false;
     return true;
 }
@@ -1211,139 +1243,278 @@ static const char *heap_check(struct ma_heap *heap)
 
 // --- thread cache --------------------------------------------------------------------------------
 
-// Whether this thread may use its cache. On its first call it arranges for the cache to be emptied
-// when it ends. Other destructors may run after that: they find the cache closed.
-static bool cache_is_open(void)
-{
-    if (cache.status == CACHE_NEW && cache_key_made) {
-        cache.status = CACHE_OPEN; // at once: pthread_setspecific may allocate
-        if (pthread_setspecific(cache_key, &cache) != 0)
-            cache.status = CACHE_CLOSED;
-    }
-    return cache.status == CACHE_OPEN;
-}
-
-// Whether another block of size bytes would be too much for a magazine that holds count.
-static bool magazine_full(const struct magazine *magazine, size_t size)
-{
-    return (magazine->count + 1) * size > MAGAZINE_BYTES;
-}
-
-static void magazine_push(struct magazine *magazine, struct block *block)
+// Turns a block that is taken from the heap, or freed by the program, into a cached one. It is on no
+// list; a link that leads nowhere shows whether the program writes into it.
+static inline void block_set_cached(struct block *block)
 {
     block_set_state(block, MA_BLOCK_CACHED);
-    link_set(&default_heap, &block->next_link, magazine->first);
-    magazine->first = block;
-    magazine->count++;
+    link_set(&default_heap, &block->next_link, NULL);
 }
 
-// Takes the block freed last; NULL if there is none, or if its header or link was overwritten.
-static struct block *magazine_pop(struct magazine *magazine)
+// The most blocks that a magazine of a bin can hold.
+static size_t magazine_max(size_t bin)
 {
-    struct block *block = magazine->first;
-    if (block == NULL || !is_header(&default_heap, (uintptr_t)block) ||
-        block_state(block) != MA_BLOCK_CACHED || !link_ok(&default_heap, &block->next_link))
+    return bin * ALIGNMENT < MIN_BLOCK ? 0 : MAGAZINE_BYTES / (bin * ALIGNMENT);
+}
+
+static inline void magazine_push(struct magazine *magazine, struct block *block)
+{
+    block_set_cached(block);
+    magazine->blocks[magazine->count++] = block;
+}
+
+// Takes the block freed last; NULL if there is none, or if it was overwritten.
+static inline struct block *magazine_pop(struct magazine *magazine)
+{
+    if (magazine->count == 0)
         return NULL;
-    magazine->first = link_get(&default_heap, &block->next_link);
+    struct block *block = magazine->blocks[magazine->count - 1];
+    if (!is_cached(&default_heap, block))
+        return NULL;
     magazine->count--;
     return block;
 }
 
-// Takes blocks of size bytes from the heap, until the magazine is full. The first one taken will be
-// the first one handed out: blocks that are used one after the other lie that way in memory, too.
+// Begins a cached block in memory that is taken.
+static struct block *block_begin(struct block *block, size_t size)
+{
+    block_set_size(&default_heap, block, size);
+    block_set_cached(block);
+    block->prev_free = false;
+    return block;
+}
+
+// Fills an empty magazine from the heap. The first block taken will be the first one handed out:
+// blocks that are used one after the other lie that way in memory, too.
 static void magazine_fill(struct magazine *magazine, size_t size)
 {
-    struct block *last = NULL;
+    size_t missing = magazine->capacity;
     heap_enter(&default_heap);
-    while (!magazine_full(magazine, size)) {
-        struct block *block = block_take(&default_heap, size);
+    while (missing > 0) {
+        struct block *block = block_take_run(&default_heap, size, missing * size);
         if (block == NULL)
             break;
-        block_set_state(block, MA_BLOCK_CACHED);
-        link_set(&default_heap, &block->next_link, NULL);
-        if (last == NULL)
-            magazine->first = block;
-        else
-            link_set(&default_heap, &last->next_link, block);
-        last = block;
-        magazine->count++;
+        size_t rest = block_size(block);
+        for (; rest >= 2 * size; rest -= size) {
+            magazine->blocks[--missing] = block_begin(block, size);
+            block = block_next(block);
+        }
+        magazine->blocks[--missing] = block_begin(block, rest);
     }
+    magazine->count = (uint32_t)(magazine->capacity - missing);
+    memmove(magazine->blocks, magazine->blocks + missing, magazine->count * sizeof(struct block *));
     heap_leave(&default_heap, "malloc");
 }
 
-// Gives all blocks of a magazine back to the heap. A magazine whose first block was overwritten is
-// given up: nobody knows where the others are.
+// Gives blocks that lie in a row, as one, back to the heap.
+static void run_release(struct block *run)
+{
+    if (next_intact(&default_heap, run))
+        block_release(&default_heap, run);
+    else
+        note_misuse(&default_heap, payload_of(run), overflow);
+}
+
+// Takes a block into the run that ends before it.
+static void run_append(struct block *run, struct block *block)
+{
+    block_set_state(block, MA_BLOCK_FREE); // its header remains, as that of a merged block does
+    block_set_size(&default_heap, run, block_size(run) + block_size(block));
+}
+
+// Gives all blocks of a magazine back to the heap. Blocks that were freed one after the other often
+// lie in a row, upward or downward: then they need not be merged one by one.
 static void magazine_flush(struct magazine *magazine, const char *operation)
 {
-    if (magazine->first == NULL)
+    if (magazine->count == 0)
         return;
     heap_enter(&default_heap);
-    while (magazine->first != NULL) {
-        struct block *block = magazine_pop(magazine);
-        if (block == NULL) {
-            note_misuse(&default_heap, payload_of(magazine->first), write_after_free);
-            *magazine = (struct magazine){.first = NULL};
-        } else if (!next_intact(&default_heap, block)) {
-            note_misuse(&default_heap, payload_of(block), overflow);
+    struct block **blocks = magazine->blocks;
+    size_t last = magazine->count - 1;
+    bool upward = (uintptr_t)blocks[0] < (uintptr_t)blocks[last];
+    struct block *run = NULL;
+    for (size_t i = 0; i <= last; i++) {
+        struct block *block = blocks[upward ? i : last - i];
+        if (!is_cached(&default_heap, block)) {
+            note_misuse(&default_heap, payload_of(block), write_after_free);
+        } else if (run != NULL && block_next(run) == block) {
+            run_append(run, block);
         } else {
-            block_release(&default_heap, block);
+            if (run != NULL)
+                run_release(run);
+            run = block;
         }
     }
+    if (run != NULL)
+        run_release(run);
+    magazine->count = 0;
     heap_leave(&default_heap, operation);
 }
 
-// Ends the cache of a thread that ends.
+static size_t cache_size(void)
+{
+    size_t blocks = 0;
+    for (size_t bin = 0; bin < CACHE_BINS; bin++)
+        blocks += 2 * magazine_max(bin);
+    return sizeof(struct cache) + blocks * sizeof(struct block *);
+}
+
+// A cache whose magazines have no capacity yet; NULL if the system refuses the memory.
+static struct cache *cache_create(void)
+{
+    struct cache *new = region_map(NULL, cache_size());
+    struct block **place = new == NULL ? NULL : new->blocks;
+    for (size_t bin = 0; new != NULL &&bin < CACHE_BINS; bin++) {
+        new->loaded[bin].blocks = place;
+        new->spare[bin].blocks = place + magazine_max(bin);
+        place += 2 * magazine_max(bin);
+    }
+    return new;
+}
+
+// Ends the cache of a thread that ends. Other destructors may run after this one, and free.
 static void cache_close(void *unused)
 {
     (void)unused;
-    cache.status = CACHE_CLOSED;
+    struct cache *old = cache;
+    cache = &no_cache;
+    thread_ends = true;
     for (size_t bin = 0; bin < CACHE_BINS; bin++) {
-        magazine_flush(&cache.loaded[bin], "free");
-        magazine_flush(&cache.spare[bin], "free");
+        magazine_flush(&old->loaded[bin], "free");
+        magazine_flush(&old->spare[bin], "free");
     }
+    munmap(old, cache_size());
 }
 
-// malloc without the mutex; NULL if that cannot be.
-static void *cache_malloc(size_t size)
+// Whether this thread may use its cache. On its first call it gets one, and arranges for the cache
+// to be emptied when the thread ends.
+static bool cache_is_open(void)
 {
-    if (!MA_THREAD_CACHE || size > CACHE_MAX - HEADER_SIZE || !cache_is_open())
-        return NULL;
-    size_t bin = block_size_for(size) / ALIGNMENT;
-    struct magazine *loaded = &cache.loaded[bin];
-    if (loaded->first == NULL) {
-        *loaded = cache.spare[bin];
-        cache.spare[bin] = (struct magazine){.first = NULL};
+    if (cache == &no_cache && cache_key_made && !thread_ends) {
+        int saved_errno = errno; // free leaves errno alone
+        struct cache *new = cache_create();
+        if (new != NULL)
+            cache = new; // at once: pthread_setspecific may allocate
+        if (new != NULL && pthread_setspecific(cache_key, new) != 0)
+            cache_close(new);
+        errno = saved_errno;
     }
-    if (loaded->first == NULL)
-        magazine_fill(loaded, bin * ALIGNMENT);
-    struct block *block = magazine_pop(loaded);
-    if (block == NULL) {
-        magazine_flush(loaded, "malloc"); // reports what is wrong with it
+    return cache != &no_cache;
+}
+
+static void cache_exchange(size_t bin)
+{
+    struct magazine loaded = cache->loaded[bin];
+    cache->loaded[bin] = cache->spare[bin];
+    cache->spare[bin] = loaded;
+}
+
+// Empties the loaded magazine of a bin and doubles it.
+static struct magazine *cache_renew(size_t bin, const char *operation)
+{
+    struct magazine *loaded = &cache->loaded[bin];
+    magazine_flush(loaded, operation);
+    size_t capacity = larger(2 * loaded->capacity, MAGAZINE_MIN);
+    loaded->capacity = (uint32_t)smaller(capacity, magazine_max(bin));
+    return loaded;
+}
+
+// Whether the loaded magazine has a block to give, if need be after a visit to the heap.
+static bool cache_refill(size_t bin)
+{
+    if (!cache_is_open())
+        return false;
+    bool overwritten = cache->loaded[bin].count != 0; // it has blocks, and yet gave none
+    if (!overwritten)
+        cache_exchange(bin);
+    if (overwritten || cache->loaded[bin].count == 0)
+        magazine_fill(cache_renew(bin, "malloc"), bin * ALIGNMENT);
+    return cache->loaded[bin].count != 0;
+}
+
+// Whether the loaded magazine has room for a block, if need be after a visit to the heap.
+static bool cache_drain(size_t bin)
+{
+    if (!cache_is_open())
+        return false;
+    cache_exchange(bin);
+    if (cache->loaded[bin].count == cache->loaded[bin].capacity)
+        cache_renew(bin, "free");
+    return true;
+}
+
+// The bin whose magazines may hold a block for a request of size bytes; 0 if there is none.
+static inline size_t cache_bin_for(size_t size)
+{
+    bool cached = MA_THREAD_CACHE && size <= CACHE_MAX - HEADER_SIZE;
+    return cached ? block_size_for(size) / ALIGNMENT : 0;
+}
+
+// The bin whose magazines may hold a block in use; 0 if there is none, or if this is no such block.
+static inline size_t cache_bin_of(const struct block *block)
+{
+    bool cached = MA_THREAD_CACHE && can_be_block(&default_heap, (uintptr_t)block) &&
+                  header_intact(&default_heap, block) && block_state(block) == MA_BLOCK_USED &&
+                  block_size(block) <= CACHE_MAX;
+    return cached ? block_size(block) / ALIGNMENT : 0;
+}
+
+// malloc from the loaded magazine; NULL if that cannot be.
+static inline void *cache_malloc(size_t size)
+{
+    struct block *block = magazine_pop(&cache->loaded[cache_bin_for(size)]);
+    if (block == NULL)
         return NULL;
-    }
     block_set_state(block, MA_BLOCK_USED);
     return hand_out(payload_of(block), size);
 }
 
-// free without the mutex; false if that cannot be. Misuse is left for ma_heap_free to name.
-static bool cache_free(void *pointer)
+// free into the loaded magazine; false if that cannot be.
+static inline bool cache_free(void *pointer)
 {
     struct block *block = block_of(pointer);
-    if (!MA_THREAD_CACHE || !is_header(&default_heap, (uintptr_t)block) ||
-        block_state(block) != MA_BLOCK_USED || block_size(block) > CACHE_MAX || !cache_is_open())
+    struct magazine *loaded = &cache->loaded[cache_bin_of(block)];
+    if (loaded->count == loaded->capacity)
         return false;
     if (MA_FILL)
         memset(pointer, FILL_FREED, payload_size(block));
-    size_t bin = block_size(block) / ALIGNMENT;
-    struct magazine *loaded = &cache.loaded[bin];
-    if (magazine_full(loaded, block_size(block))) {
-        struct magazine full = cache.spare[bin];
-        cache.spare[bin] = *loaded;
-        *loaded = (struct magazine){.first = NULL};
-        magazine_flush(&full, "free");
-    }
     magazine_push(loaded, block);
     return true;
+}
+
+// What malloc and free do when the loaded magazine is of no help. They are kept apart, so that the
+// way through the cache is short.
+static __attribute__((noinline)) void *malloc_slowly(size_t size)
+{
+    size_t bin = cache_bin_for(size);
+    void *payload = bin != 0 && cache_refill(bin) ? cache_malloc(size) : NULL;
+    return payload != NULL ? payload : ma_heap_malloc(&default_heap, size);
+}
+
+// Misuse is left for ma_heap_free to name.
+static __attribute__((noinline)) void free_slowly(void *pointer)
+{
+    size_t bin = cache_bin_of(block_of(pointer));
+    if (bin == 0 || !cache_drain(bin) || !cache_free(pointer))
+        ma_heap_free(&default_heap, pointer);
+}
+
+// realloc without the mutex; NULL if that cannot be. Neighbours of small blocks are seldom free, so it
+// does not look for room there.
+static void *cache_realloc(void *pointer, size_t size)
+{
+    size_t old_bin = cache_bin_of(block_of(pointer));
+    size_t bin = cache_bin_for(size);
+    if (size == 0 || bin == 0 || old_bin > bin + 1)
+        return NULL;
+    if (bin <= old_bin)
+        return pointer;
+    void *moved = old_bin == 0 ? NULL : ma_malloc(size);
+    if (moved != NULL) {
+        memcpy(moved, pointer, payload_size(block_of(pointer)));
+        ma_free(pointer);
+    }
+    return moved;
 }
 
 // Runs when the program is loaded, before it can start a thread.
@@ -1506,31 +1677,29 @@ struct ma_heap *ma_default_heap(void)
 void *ma_malloc(size_t size)
 {
     void *payload = cache_malloc(size);
-    if (payload != NULL)
-        return payload;
-    return ma_heap_malloc(&default_heap, size);
+    return payload != NULL ? payload : malloc_slowly(size);
 }
 
 void ma_free(void *pointer)
 {
-    if (cache_free(pointer))
-        return;
-    ma_heap_free(&default_heap, pointer);
+    if (!cache_free(pointer))
+        free_slowly(pointer);
 }
 
 void *ma_calloc(size_t count, size_t size)
 {
-    void *payload = size == 0 || count <= CACHE_MAX / size ? cache_malloc(count * size) : NULL;
-    if (payload != NULL)
-        return memset(payload, 0, count * size);
-    return ma_heap_calloc(&default_heap, count, size);
+    if (!MA_THREAD_CACHE || count > CACHE_MAX || size > CACHE_MAX || count * size > CACHE_MAX)
+        return ma_heap_calloc(&default_heap, count, size);
+    void *payload = ma_malloc(count * size);
+    return payload == NULL ? NULL : memset(payload, 0, count * size);
 }
 
 void *ma_realloc(void *pointer, size_t size)
 {
     if (pointer == NULL)
         return ma_malloc(size);
-    return ma_heap_realloc(&default_heap, pointer, size);
+    void *payload = cache_realloc(pointer, size);
+    return payload != NULL ? payload : ma_heap_realloc(&default_heap, pointer, size);
 }
 
 void *ma_aligned_alloc(size_t alignment, size_t size)

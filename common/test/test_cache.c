@@ -66,7 +66,7 @@ START_TEST(cache_is_bounded)
     struct ma_stats after = stats();
     ck_assert_uint_eq(after.live_blocks, before.live_blocks);
     ck_assert_uint_gt(after.cached_bytes, 0);
-    ck_assert_uint_le(after.cached_bytes, 14 * 2 * 4096); // 13 sizes, with some to spare
+    ck_assert_uint_le(after.cached_bytes, 14 * 2 * 8192); // 13 sizes, with some to spare
     expect_sound(ma_default_heap());
 }
 END_TEST
