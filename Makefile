@@ -30,14 +30,14 @@ say = @$(if $(V),true,printf >&2 '  %-4s %s\n')
 .SECONDARY:
 .SUFFIXES:
 
-## make                              build all that needs only a C compiler and make
-.PHONY: all
-all: $(foreach n,$(STAGES),$(BUILD)/stage$(n)/libma.a) $(preloads)
-
 views = $(foreach n,$(STAGES),$(BUILD)/view/stage$(n))
 
 # Other systems preload in other ways, and have no malloc.h.
 preloads = $(if $(filter Linux,$(shell uname -s)),$(foreach n,$(STAGES),$(BUILD)/preload/stage$(n).so))
+
+## make                              build all that needs only a C compiler and make
+.PHONY: all
+all: $(foreach n,$(STAGES),$(BUILD)/stage$(n)/libma.a) $(preloads)
 
 ## make help                         list these commands
 .PHONY: help
@@ -131,6 +131,18 @@ test: $(foreach n,$(STAGES),test-stage$(n))
 ## make test-race                    what ThreadSanitizer says about two threads on every stage
 ## make test-view test-examples      the heap maps on every sample script; the programs of the book
 ## make test-text                    the quotes and outputs in the text are what files and commands say
+## make bench                        all stages, libc and other allocators on real programs: time, memory
+## make bench-threads bench-growth bench-latency
+##                                   threads that free each other's blocks; many live blocks; single
+##                                   calls; QUICK=1 for each of the four: under a minute
+## make bench-instructions           instructions per malloc/free pair, counted by callgrind; fails if a
+##                                   stage got more than 3 % worse; UPDATE=1 commits the new figures
+## make trace CMD='git log' OUT=file record what a real program asks of its allocator
+## make generate TRACE=churn OUT=f   make up a trace; SEED=1, OPS=100000; without TRACE: a list
+## make replay TRACE=file STAGE=N    replay it on one stage, contents and invariants checked
+## make convert TRACE=file           a trace of any dialect in the plain format, with a summary
+## make test-trace                   parser, recorder, generators, replay
+## make test-bench                   the bench itself: its arithmetic, its tables, its programs
 ## make docs                         the book, as build/docs/html/index.html
 ## make lint                         all that can be checked without running: style, quotes, headers
 ## make format                       lay out the C files as .clang-format says
@@ -167,6 +179,124 @@ diff-stage1:
 .PHONY: diffstat
 diffstat:
 	@common/diff --stat $(foreach n,$(STAGES),$(dir_$(n))/allocator.c)
+
+# --- traces ---------------------------------------------------------------------------------------
+
+trace = $(BUILD)/trace
+trace_headers = stage1-bump/allocator.h $(wildcard common/trace/*.h)
+trace_no_builtin = -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free
+trace_recorder = $(if $(filter Linux,$(shell uname -s)),$(trace)/record.so)
+trace_programs = $(trace)/generate $(trace)/convert $(foreach n,$(STAGES),$(trace)/replay-stage$(n))
+
+$(trace)/%.o: common/trace/%.c $(trace_headers)
+	$(say) CC $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) -Istage1-bump -c $< -o $@
+
+# Only malloc and its relatives are exported, and gcc must not call calloc within calloc.
+$(trace)/record.so: common/trace/record.c common/trace/table.c $(trace_headers)
+	$(say) SO $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) -fPIC -shared -fvisibility=hidden $(trace_no_builtin) $(filter %.c,$^) -o $@ \
+	  -pthread -ldl
+
+$(trace)/generate: $(trace)/generate.o
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $^ -o $@
+
+$(trace)/convert: $(trace)/convert.o $(trace)/trace.o $(trace)/table.o
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $^ -o $@
+
+define replay_rule
+$(trace)/replay-stage$(1): $(trace)/replay.o $(trace)/trace.o $(trace)/table.o \
+  $(BUILD)/stage$(1)/libma.a
+	$$(say) LD $$@
+	$$(Q)$$(CC) $$(CFLAGS) $$^ -o $$@ -pthread
+endef
+
+$(foreach n,$(STAGES),$(eval $(call replay_rule,$(n))))
+
+.PHONY: trace generate convert replay test-trace
+trace: $(trace)/record.so
+	@common/trace/record $< '$(subst ','\'',$(value CMD))' '$(OUT)'
+
+generate: $(trace)/generate
+	@if [ -z '$(TRACE)' ]; then $< --list; else \
+	  $< $(if $(SEED),--seed=$(SEED)) $(if $(OPS),--operations=$(OPS)) $(if $(OUT),--out='$(OUT)') '$(TRACE)'; fi
+
+convert: $(trace)/convert
+	@$< $(if $(TRACE),'$(TRACE)')
+
+replay: $(if $(filter $(STAGES),$(STAGE)),$(trace)/replay-stage$(STAGE))
+	@if [ -z '$<' ] || [ -z '$(TRACE)' ]; then \
+	  echo 'usage: make replay TRACE=x.trace STAGE=N   (N is 1 to 5)' >&2; exit 2; fi
+	@$< '$(TRACE)'
+
+test-trace: $(trace_programs) $(trace_recorder)
+	@CC='$(CC)' BUILD=$(BUILD) common/trace/test
+
+# --- the bench ------------------------------------------------------------------------------------
+
+bench = $(BUILD)/bench
+bench_headers = stage1-bump/allocator.h $(wildcard common/bench/*.h common/trace/*.h)
+# The compiler knows malloc, and would leave calls of it out.
+bench_flags = -fno-builtin-malloc -fno-builtin-calloc \
+  -fno-builtin-realloc -fno-builtin-free -pthread -ldl
+
+$(bench)/%: common/bench/%.c common/bench/measure.c common/trace/trace.c common/trace/table.c \
+  $(bench_headers)
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $(bench_flags) $(filter %.c,$^) -o $@
+
+$(bench)/stage5-nocache.so: common/preload/preload.c $(dir_5)/allocator.c $(dir_5)/allocator.h
+	$(say) SO $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $(preload_flags) -DMA_THREAD_CACHE=0 -I$(dir_5) -shared $(filter %.c,$^) -o $@ -pthread
+
+# With the allocator in the same program; stage 1 with a region that holds all it is asked for. Older
+# valgrinds cannot read what clang writes for debuggers by default.
+define instructions_rule
+$(bench)/instructions-stage$(1): common/bench/instructions.c common/bench/measure.c \
+  $(dir_$(1))/allocator.c $(bench_headers)
+	$$(say) LD $$@
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(COMPILE) $$(bench_flags) -gdwarf-4 -I$(dir_$(1)) $$(preload_$(1)) \
+	  $$(filter %.c,$$^) -o $$@
+endef
+$(foreach n,$(STAGES),$(eval $(call instructions_rule,$(n))))
+
+$(bench)/instructions-libc: common/bench/instructions.c common/bench/measure.c $(bench_headers)
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $(bench_flags) -gdwarf-4 -Istage1-bump -Dma_malloc=malloc -Dma_free=free \
+	  -Wl,-z,now $(filter %.c,$^) -o $@
+
+bench_run = BUILD=$(BUILD) common/bench/run $(if $(QUICK),--quick)
+
+.PHONY: bench bench-threads bench-growth bench-latency
+bench: $(preloads) $(trace_recorder) $(trace)/generate $(bench)/replay $(bench)/large
+	@$(bench_run) replay
+
+bench-threads: $(preloads) $(bench)/stage5-nocache.so $(bench)/threads
+	@$(bench_run) threads
+
+bench-growth: $(preloads) $(bench)/growth
+	@$(bench_run) growth
+
+bench-latency: $(preloads) $(bench)/latency
+	@$(bench_run) latency
+
+bench_programs = $(foreach name,replay large growth threads latency,$(bench)/$(name))
+
+.PHONY: test-bench
+test-bench: $(preloads) $(bench_programs)
+	@BUILD=$(BUILD) common/bench/test
+
+.PHONY: bench-instructions
+bench-instructions: $(foreach n,$(STAGES),$(bench)/instructions-stage$(n)) $(bench)/instructions-libc
+	@CC='$(CC)' CFLAGS='$(CFLAGS)' BUILD=$(BUILD) common/bench/instructions $(if $(UPDATE),--update)
 
 # --- the rest -------------------------------------------------------------------------------------
 

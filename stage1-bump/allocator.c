@@ -167,18 +167,20 @@ static void note_misuse(struct ma_heap *heap, const void *pointer, const char *p
     heap->problem_at = pointer;
 }
 
-// Ends every call on a heap.
-static void heap_leave(struct ma_heap *heap, const char *operation)
+static void report_misuse(struct ma_heap *heap, const char *operation)
 {
-    const char *problem = heap->problem;
-    const void *problem_at = heap->problem_at;
+    char message[LINE_LENGTH];
+    put_text(put_call(message, heap, operation, heap->problem_at), heap->problem);
     heap->problem = NULL;
-    if (problem != NULL) {
-        char message[LINE_LENGTH];
-        put_text(put_call(message, heap, operation, problem_at), problem);
-        ma_misuse_handler *handler = misuse_handler;
-        (handler != NULL ? handler : abort_on_misuse)(message);
-    }
+    ma_misuse_handler *handler = misuse_handler;
+    (handler != NULL ? handler : abort_on_misuse)(message);
+}
+
+// Ends every call on a heap.
+static inline void heap_leave(struct ma_heap *heap, const char *operation)
+{
+    if (heap->problem != NULL)
+        report_misuse(heap, operation);
 }
 
 // What is wrong with a pointer that is given back; NULL: nothing.

@@ -202,7 +202,7 @@ static inline bool can_be_block(const struct ma_heap *heap, uintptr_t address)
 }
 
 // Whether an intact header lies at address. Reads nothing outside the region.
-static bool is_header(const struct ma_heap *heap, uintptr_t address)
+static inline bool is_header(const struct ma_heap *heap, uintptr_t address)
 {
     const struct block *block = pointer_to(address);
     return can_be_block(heap, address) && header_intact(heap, block) && block->size != 0 &&
@@ -298,18 +298,20 @@ static void note_misuse(struct ma_heap *heap, const void *pointer, const char *p
     heap->problem_at = pointer;
 }
 
-// Ends every call on a heap.
-static void heap_leave(struct ma_heap *heap, const char *operation)
+static void report_misuse(struct ma_heap *heap, const char *operation)
 {
-    const char *problem = heap->problem;
-    const void *problem_at = heap->problem_at;
+    char message[LINE_LENGTH];
+    put_text(put_call(message, heap, operation, heap->problem_at), heap->problem);
     heap->problem = NULL;
-    if (problem != NULL) {
-        char message[LINE_LENGTH];
-        put_text(put_call(message, heap, operation, problem_at), problem);
-        ma_misuse_handler *handler = misuse_handler;
-        (handler != NULL ? handler : abort_on_misuse)(message);
-    }
+    ma_misuse_handler *handler = misuse_handler;
+    (handler != NULL ? handler : abort_on_misuse)(message);
+}
+
+// Ends every call on a heap.
+static inline void heap_leave(struct ma_heap *heap, const char *operation)
+{
+    if (heap->problem != NULL)
+        report_misuse(heap, operation);
 }
 
 // Why no intact header lies before pointer: a walk meets a broken one, or jumps over the pointer.

@@ -235,7 +235,7 @@ static inline bool can_be_block(const struct ma_heap *heap, uintptr_t address)
 }
 
 // Whether an intact header lies at address. Reads nothing outside the region.
-static bool is_header(const struct ma_heap *heap, uintptr_t address)
+static inline bool is_header(const struct ma_heap *heap, uintptr_t address)
 {
     const struct block *block = pointer_to(address);
     return can_be_block(heap, address) && header_intact(heap, block) && block->size != 0 &&
@@ -331,18 +331,20 @@ static void note_misuse(struct ma_heap *heap, const void *pointer, const char *p
     heap->problem_at = pointer;
 }
 
-// Ends every call on a heap.
-static void heap_leave(struct ma_heap *heap, const char *operation)
+static void report_misuse(struct ma_heap *heap, const char *operation)
 {
-    const char *problem = heap->problem;
-    const void *problem_at = heap->problem_at;
+    char message[LINE_LENGTH];
+    put_text(put_call(message, heap, operation, heap->problem_at), heap->problem);
     heap->problem = NULL;
-    if (problem != NULL) {
-        char message[LINE_LENGTH];
-        put_text(put_call(message, heap, operation, problem_at), problem);
-        ma_misuse_handler *handler = misuse_handler;
-        (handler != NULL ? handler : abort_on_misuse)(message);
-    }
+    ma_misuse_handler *handler = misuse_handler;
+    (handler != NULL ? handler : abort_on_misuse)(message);
+}
+
+// Ends every call on a heap.
+static inline void heap_leave(struct ma_heap *heap, const char *operation)
+{
+    if (heap->problem != NULL)
+        report_misuse(heap, operation);
 }
 
 // Why no intact header lies before pointer: a walk meets a broken one, or jumps over the pointer.
@@ -429,15 +431,15 @@ static struct block **list_of(struct ma_heap *heap, const struct block *block)
     return &heap->bins[bin_of(block_size(block))];
 }
 
-// Sets or clears the bit of a bin, as its list is.
-static inline void bitmap_update(struct ma_heap *heap, struct block **list)
+// Marks a bin as filled.
+static void bitmap_set(struct ma_heap *heap, size_t bin)
 {
-    size_t bin = (size_t)(list - heap->bins);
-    uint64_t bit = (uint64_t)1 << (bin % 64);
-    if (heap->bins[bin] != NULL)
-        heap->bitmap[bin / 64] |= bit;
-    else
-        heap->bitmap[bin / 64] &= ~bit;
+    heap->bitmap[bin / 64] |= (uint64_t)1 << (bin % 64);
+}
+
+static void bitmap_clear(struct ma_heap *heap, size_t bin)
+{
+    heap->bitmap[bin / 64] &= ~((uint64_t)1 << (bin % 64));
 }
 
 // The first bin, from bin on, that holds a block; BIN_COUNT if none does.
@@ -480,7 +482,7 @@ static void list_push(struct ma_heap *heap, struct block *block)
     if (*first != NULL)
         link_set(heap, &(*first)->prev_link, block);
     *first = block;
-    bitmap_update(heap, first);
+    bitmap_set(heap, bin_of(block_size(block)));
 }
 
 // Whether the block is intact and both its neighbours on the list point back to it.
@@ -514,7 +516,8 @@ static bool list_remove(struct ma_heap *heap, struct block *block)
     }
     struct block **first = list_of(heap, block);
     *first = next;
-    bitmap_update(heap, first);
+    if (next == NULL)
+        bitmap_clear(heap, bin_of(block_size(block)));
     return true;
 }
 

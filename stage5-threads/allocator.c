@@ -90,7 +90,9 @@ enum {
     HEADER_SIZE = 8, // bytes before every payload
     MIN_BLOCK = 32, // bytes of the smallest block: a header and what a free block keeps
     GROW_MIN = 1 << 20, // bytes; a region grows by no less, if it can
-    KEEP_MAX = 1 << 25, // bytes above the top that are kept at most
+    IDLE_MIN = 1 << 24, // bytes of idle memory that a heap may keep, at first
+    IDLE_MAX = 1 << 26, // and at most
+    PURGE_MIN = 1 << 16, // bytes of a free block whose pages may go back
     SMALL_BINS = 64, // bins of one size each, below 1 KiB
     BINS_PER_DOUBLING = 32, // above, bins as wide as 1/32 of 1, 2, 4, ... KiB
     BIN_COUNT = SMALL_BINS + 26 * BINS_PER_DOUBLING, // up to 64 GiB
@@ -131,8 +133,11 @@ struct ma_heap {
     uintptr_t top; // first byte after the last block
     _Atomic uintptr_t limit; // first byte after the region; read without the mutex
     uintptr_t touched; // highest top so far: a region that the heap owns is zero from here on
-    size_t keep; // bytes between top and touched that stay when memory goes back to the system
+    size_t idle_max; // bytes that were used and are not: more of them go back to the system
     bool trimmed; // memory went back since the region last grew
+    size_t free_bytes; // of all free blocks
+    size_t purge_below; // bytes in use, below which the pages of free blocks go back
+    _Atomic size_t purges; // how often that was; read without the mutex
     pthread_mutex_t mutex; // held during every operation
     struct ma_heap *next_heap; // in all_heaps
     bool owns_region; // the region is not the caller's
@@ -158,6 +163,7 @@ struct magazine {
 struct cache {
     struct magazine loaded[CACHE_BINS]; // by size in units of ALIGNMENT
     struct magazine spare[CACHE_BINS];
+    size_t purges; // of the heap, when this cache last heard of one
     struct block *blocks[]; // of all magazines
 };
 
@@ -297,7 +303,7 @@ static inline bool can_be_block(const struct ma_heap *heap, uintptr_t address)
 }
 
 // Whether an intact header lies at address. Reads nothing outside the region.
-static bool is_header(const struct ma_heap *heap, uintptr_t address)
+static inline bool is_header(const struct ma_heap *heap, uintptr_t address)
 {
     const struct block *block = pointer_to(address);
     return can_be_block(heap, address) && header_intact(heap, block) && block->size != 0 &&
@@ -393,6 +399,16 @@ static void note_misuse(struct ma_heap *heap, const void *pointer, const char *p
     heap->problem_at = pointer;
 }
 
+static void report_misuse(struct ma_heap *heap, const char *operation)
+{
+    char message[LINE_LENGTH];
+    put_text(put_call(message, heap, operation, heap->problem_at), heap->problem);
+    heap->problem = NULL;
+    pthread_mutex_unlock(&heap->mutex);
+    ma_misuse_handler *handler = misuse_handler;
+    (handler != NULL ? handler : abort_on_misuse)(message);
+}
+
 // Begins every call on a heap.
 static void heap_enter(struct ma_heap *heap)
 {
@@ -400,18 +416,12 @@ static void heap_enter(struct ma_heap *heap)
 }
 
 // Ends every call on a heap.
-static void heap_leave(struct ma_heap *heap, const char *operation)
+static inline void heap_leave(struct ma_heap *heap, const char *operation)
 {
-    const char *problem = heap->problem;
-    const void *problem_at = heap->problem_at;
-    heap->problem = NULL;
-    pthread_mutex_unlock(&heap->mutex);
-    if (problem != NULL) {
-        char message[LINE_LENGTH];
-        put_text(put_call(message, heap, operation, problem_at), problem);
-        ma_misuse_handler *handler = misuse_handler;
-        (handler != NULL ? handler : abort_on_misuse)(message);
-    }
+    if (heap->problem != NULL)
+        report_misuse(heap, operation);
+    else
+        pthread_mutex_unlock(&heap->mutex);
 }
 
 // Why no intact header lies before pointer: a walk meets a broken one, or jumps over the pointer.
@@ -498,15 +508,15 @@ static struct block **list_of(struct ma_heap *heap, const struct block *block)
     return &heap->bins[bin_of(block_size(block))];
 }
 
-// Sets or clears the bit of a bin, as its list is.
-static inline void bitmap_update(struct ma_heap *heap, struct block **list)
+// Marks a bin as filled.
+static void bitmap_set(struct ma_heap *heap, size_t bin)
 {
-    size_t bin = (size_t)(list - heap->bins);
-    uint64_t bit = (uint64_t)1 << (bin % 64);
-    if (heap->bins[bin] != NULL)
-        heap->bitmap[bin / 64] |= bit;
-    else
-        heap->bitmap[bin / 64] &= ~bit;
+    heap->bitmap[bin / 64] |= (uint64_t)1 << (bin % 64);
+}
+
+static void bitmap_clear(struct ma_heap *heap, size_t bin)
+{
+    heap->bitmap[bin / 64] &= ~((uint64_t)1 << (bin % 64));
 }
 
 // The first bin, from bin on, that holds a block; BIN_COUNT if none does.
@@ -549,7 +559,8 @@ static void list_push(struct ma_heap *heap, struct block *block)
     if (*first != NULL)
         link_set(heap, &(*first)->prev_link, block);
     *first = block;
-    bitmap_update(heap, first);
+    bitmap_set(heap, bin_of(block_size(block)));
+    heap->free_bytes += block_size(block);
 }
 
 // Whether the block is intact and both its neighbours on the list point back to it.
@@ -573,6 +584,7 @@ static bool list_remove(struct ma_heap *heap, struct block *block)
         note_misuse(heap, payload_of(block), write_after_free);
         return false;
     }
+    heap->free_bytes -= block_size(block);
     struct block *next = link_get(heap, &block->next_link);
     struct block *prev = link_get(heap, &block->prev_link);
     if (next != NULL)
@@ -583,7 +595,8 @@ static bool list_remove(struct ma_heap *heap, struct block *block)
     }
     struct block **first = list_of(heap, block);
     *first = next;
-    bitmap_update(heap, first);
+    if (next == NULL)
+        bitmap_clear(heap, bin_of(block_size(block)));
     return true;
 }
 
@@ -647,7 +660,7 @@ static struct block *block_prev(const struct ma_heap *heap, const struct block *
 // Takes the free block after this one into it; false if there is none.
 //
 //     | block     | | next: free   |   =>   | block                   |
-static bool absorb_next(struct ma_heap *heap, struct block *block)
+static inline bool absorb_next(struct ma_heap *heap, struct block *block)
 {
     struct block *next = block_next(block);
     if ((uintptr_t)next >= heap->top || block_state(next) != MA_BLOCK_FREE ||
@@ -692,7 +705,7 @@ static void region_begin(struct ma_heap *heap, uintptr_t start, uintptr_t base, 
     heap->top = heap->base;
     heap->limit = limit;
     heap->touched = heap->base;
-    heap->keep = GROW_MIN;
+    heap->idle_max = IDLE_MIN;
     heap->secret = random_bits();
 }
 
@@ -730,16 +743,18 @@ static bool region_first(struct ma_heap *heap)
     return true;
 }
 
-// The region has grown. If memory has gone back since it last grew, that was too early: keep more.
+// The region has grown. If memory has gone back since it last grew, that was too early: it may keep
+// more.
 static void region_grown(struct ma_heap *heap, size_t size)
 {
     heap->limit += size;
-    if (heap->trimmed && heap->keep < KEEP_MAX)
-        heap->keep *= 2;
+    if (heap->trimmed && heap->idle_max < IDLE_MAX)
+        heap->idle_max *= 2;
     heap->trimmed = false;
 }
 
-// Gives memory above the top back to the system, if more than twice keep of it was used.
+// Gives memory above the top back to the system, all but an eighth of idle_max, if more than
+// idle_max of it was used.
 //
 //     top              touched      limit            top      touched, limit
 //     v                v            v                v        v
@@ -748,9 +763,9 @@ static void region_grown(struct ma_heap *heap, size_t size)
 //     +----------------+------------+                +--------+
 static void region_trim(struct ma_heap *heap)
 {
-    if (!heap->owns_region || heap->touched - heap->top <= 2 * heap->keep)
+    if (!heap->owns_region || heap->touched - heap->top <= heap->idle_max)
         return;
-    uintptr_t end = round_up(heap->top + heap->keep, page_size());
+    uintptr_t end = round_up(heap->top + heap->idle_max / 8, page_size());
     int saved_errno = errno; // free leaves errno alone
     if (munmap(pointer_to(end), heap->limit - end) == 0) {
         heap->limit = end;
@@ -758,6 +773,40 @@ static void region_trim(struct ma_heap *heap)
         heap->trimmed = true;
     }
     errno = saved_errno;
+}
+
+// Gives back the whole pages inside a free block. When they are used again they are zero.
+//
+//     header, links                                   footer
+//     +-------------+-------+-------+-------+-----------+
+//     |             |  page |  page |  page |           |
+//     +-------------+-------+-------+-------+-----------+
+static void block_purge(const struct block *block)
+{
+    uintptr_t start = round_up((uintptr_t)block + sizeof(struct block), page_size());
+    uintptr_t end = (uintptr_t)footer_of(block) & ~(page_size() - 1);
+    int saved_errno = errno; // free leaves errno alone
+    if (start < end)
+        madvise(pointer_to(start), end - start, MADV_DONTNEED);
+    errno = saved_errno;
+}
+
+// Gives the pages of large free blocks back to the system when the heap is used to an eighth of what
+// it was, and again whenever its use has halved since.
+static void region_purge(struct ma_heap *heap)
+{
+    if (heap->free_bytes <= heap->idle_max || !heap->owns_region)
+        return;
+    size_t used = heap->top - heap->base - heap->free_bytes;
+    heap->purge_below = larger(heap->purge_below, used / 8);
+    if (used >= heap->purge_below)
+        return;
+    heap->purge_below = used / 2;
+    heap->purges++;
+    size_t bin = bitmap_next(heap, bin_of(PURGE_MIN));
+    for (; bin < BIN_COUNT; bin = bitmap_next(heap, bin + 1))
+        for (struct block *block = heap->bins[bin]; block != NULL; block = list_next(heap, block))
+            block_purge(block);
 }
 
 // Maps the next size bytes after the limit. Mapped elsewhere they are of no use and go back.
@@ -878,6 +927,7 @@ static void block_release(struct ma_heap *heap, struct block *block)
     }
     tell_next(heap, block, true);
     list_push(heap, block);
+    region_purge(heap);
 }
 
 // Shortens a used block to size bytes; what is left over becomes free, if it can be a block.
@@ -1145,7 +1195,9 @@ static bool check_lists(struct ma_heap *heap)
     size_t found = 0;
     for (size_t bin = 0; bin < BIN_COUNT; bin++)
         found += list_length(heap, heap->bins[bin]);
-    return found == expected;
+    struct ma_stats stats = heap_stats(heap);
+    return found == expected &&
+           heap->free_bytes == stats.free_bytes + stats.free_blocks * HEADER_SIZE;
 }
 
 static bool check_bins(struct ma_heap *heap)
@@ -1372,6 +1424,17 @@ static struct cache *cache_create(void)
     return new;
 }
 
+// Gives all blocks of a cache back to the heap. Its magazines begin anew, and small.
+static void cache_flush(struct cache *all)
+{
+    for (size_t bin = 0; bin < CACHE_BINS; bin++) {
+        magazine_flush(&all->loaded[bin], "free");
+        magazine_flush(&all->spare[bin], "free");
+        all->loaded[bin].capacity = 0;
+        all->spare[bin].capacity = 0;
+    }
+}
+
 // Ends the cache of a thread that ends. Other destructors may run after this one, and free.
 static void cache_close(void *unused)
 {
@@ -1379,10 +1442,7 @@ static void cache_close(void *unused)
     struct cache *old = cache;
     cache = &no_cache;
     thread_ends = true;
-    for (size_t bin = 0; bin < CACHE_BINS; bin++) {
-        magazine_flush(&old->loaded[bin], "free");
-        magazine_flush(&old->spare[bin], "free");
-    }
+    cache_flush(old);
     munmap(old, cache_size());
 }
 
@@ -1432,11 +1492,16 @@ static bool cache_refill(size_t bin)
     return cache->loaded[bin].count != 0;
 }
 
-// Whether the loaded magazine has room for a block, if need be after a visit to the heap.
+// Whether the loaded magazine has room for a block, if need be after a visit to the heap. When the
+// heap has become nearly empty, what is cached holds its pages: the whole cache goes back.
 static bool cache_drain(size_t bin)
 {
     if (!cache_is_open())
         return false;
+    if (cache->purges != default_heap.purges) {
+        cache->purges = default_heap.purges;
+        cache_flush(cache);
+    }
     cache_exchange(bin);
     if (cache->loaded[bin].count == cache->loaded[bin].capacity)
         cache_renew(bin, "free");

@@ -152,37 +152,28 @@ END_TEST
 
 // --- memory goes back ----------------------------------------------------------------------------
 
-static bool munmap_refuses;
+static bool system_refuses;
 
-// In the place of the C library's, for the allocator as well.
+// These two stand in the place of the C library's, for the allocator as well.
 int munmap(void *address, size_t size)
 {
-    if (!munmap_refuses)
+    if (!system_refuses)
         return (int)syscall(SYS_munmap, address, size);
     errno = EPERM;
     return -1;
 }
 
-START_TEST(free_leaves_errno_alone)
+int madvise(void *address, size_t size, int advice)
 {
-    struct ma_heap *heap = ma_heap_create(65536);
-    for (int round = 0; round < 2; round++) {
-        void *large = take(heap, 64 * (size_t)MIB);
-        size_t region = ma_heap_stats(heap).region_bytes;
-        errno = ERANGE;
-        munmap_refuses = round == 1; // memory that cannot go back stays
-        ma_heap_free(heap, large);
-        munmap_refuses = false;
-        ck_assert_int_eq(errno, ERANGE);
-        ck_assert_int_eq(ma_heap_stats(heap).region_bytes == region, round == 1);
-        expect_sound(heap);
-    }
+    if (!system_refuses)
+        return (int)syscall(SYS_madvise, address, size, advice);
+    errno = EPERM;
+    return -1;
 }
-END_TEST
 
-// The rule of stage 4: memory above the top goes back if more than twice `keep` of it was used;
-// `keep` remains. It is 1 MiB at first; whenever the heap grows again after that, it doubles, up to
-// 32 MiB.
+// The rule of stage 4: when more than idle_max bytes above the top were used, memory goes back, but
+// for an eighth of idle_max. It is 16 MiB at first; whenever the heap grows again after that, it
+// doubles, up to 64 MiB.
 
 // Memory that was never used costs nothing: it may stay.
 START_TEST(unused_memory_stays)
@@ -207,16 +198,16 @@ static void expect_kept(struct ma_heap *heap, size_t keep)
     expect_sound(heap);
 }
 
-START_TEST(more_than_twice_what_is_kept_goes_back)
+START_TEST(more_than_the_idle_limit_goes_back)
 {
     struct ma_heap *heap = ma_heap_create(64 * (size_t)MIB);
     size_t region = ma_heap_stats(heap).region_bytes;
-    ma_heap_free(heap, take(heap, 2 * MIB - 8)); // with its header, 2 MiB
+    ma_heap_free(heap, take(heap, 16 * MIB - 8)); // with its header, 16 MiB
     ck_assert_uint_eq(ma_heap_stats(heap).region_bytes, region);
-    ma_heap_free(heap, take(heap, 2 * MIB + 8));
-    expect_kept(heap, MIB);
-    ma_heap_free(heap, take(heap, MIB / 2)); // what is kept serves this, and stays
-    expect_kept(heap, MIB);
+    ma_heap_free(heap, take(heap, 16 * MIB + 8));
+    expect_kept(heap, 2 * MIB);
+    ma_heap_free(heap, take(heap, MIB)); // what is kept serves this, and stays
+    expect_kept(heap, 2 * MIB);
 }
 END_TEST
 
@@ -224,28 +215,28 @@ END_TEST
 START_TEST(memory_that_went_back_is_forgotten)
 {
     struct ma_heap *heap = ma_heap_create(65536);
-    ma_heap_free(heap, memset(take(heap, 10 * MIB), 0xFF, 10 * MIB));
-    expect_kept(heap, MIB);
-    ma_heap_free(heap, memset(take(heap, 3 * MIB), 0xFF, 3 * MIB)); // from here on, 2 MiB are kept
-    ck_assert_uint_ge(ma_heap_stats(heap).region_bytes, 3 * MIB);
-    ma_heap_free(heap, memset(take(heap, 10 * MIB), 0xFF, 10 * MIB));
+    ma_heap_free(heap, memset(take(heap, 40 * MIB), 0xFF, 40 * MIB));
     expect_kept(heap, 2 * MIB);
-    ck_assert(is_zero(ma_heap_calloc(heap, 1, 4 * MIB), 4 * MIB));
+    ma_heap_free(heap, memset(take(heap, 30 * MIB), 0xFF, 30 * MIB)); // 32 MiB may be idle now
+    ck_assert_uint_ge(ma_heap_stats(heap).region_bytes, 30 * MIB);
+    ma_heap_free(heap, memset(take(heap, 40 * MIB), 0xFF, 40 * MIB));
+    expect_kept(heap, 4 * MIB);
+    ck_assert(is_zero(ma_heap_calloc(heap, 1, 20 * MIB), 20 * MIB));
 }
 END_TEST
 
 // The heap grows several times a round, but only the first time is after memory went back.
-START_TEST(each_regrowth_keeps_twice_as_much)
+START_TEST(each_regrowth_doubles_the_idle_limit)
 {
     enum { COUNT = 80 };
     static void *blocks[COUNT];
     struct ma_heap *heap = ma_heap_create(65536);
-    for (size_t keep = 1; keep <= 128; keep *= 2) {
+    for (size_t keep = 2; keep <= 32; keep *= 2) {
         for (int i = 0; i < COUNT; i++)
             blocks[i] = take(heap, MIB);
         for (int i = 0; i < COUNT; i++)
             ma_heap_free(heap, blocks[i]); // the last one takes the top down
-        expect_kept(heap, (keep < 32 ? keep : 32) * MIB);
+        expect_kept(heap, (keep < 8 ? keep : 8) * MIB);
     }
 }
 END_TEST
@@ -274,8 +265,128 @@ START_TEST(memory_in_constant_use_stays)
 {
     struct ma_heap *heap = ma_heap_create(65536);
     for (int round = 0; round < 20; round++)
-        ma_heap_free(heap, take(heap, 8 * MIB));
-    ck_assert_uint_ge(ma_heap_stats(heap).region_bytes, 8 * MIB);
+        ma_heap_free(heap, take(heap, 40 * MIB));
+    ck_assert_uint_ge(ma_heap_stats(heap).region_bytes, 40 * MIB);
+    expect_sound(heap);
+}
+END_TEST
+
+// Bytes in memory of the heap's region, which begins on the page of `first`.
+static size_t resident(struct ma_heap *heap, const void *first)
+{
+    static unsigned char pages[MIB];
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t region = ma_heap_stats(heap).region_bytes;
+    ck_assert_uint_le(region / page, sizeof pages);
+    ck_assert_int_eq(mincore((void *)((uintptr_t)first / page * page), region, (void *)pages), 0);
+    size_t count = 0;
+    for (size_t i = 0; i < region / page; i++)
+        count += pages[i] & 1;
+    return count * page;
+}
+
+enum { COUNT_PINNED = 160000, PINNED_EVERY = 2000 };
+static unsigned char *pinned_blocks[COUNT_PINNED];
+
+static size_t order[COUNT_PINNED]; // in which the blocks are freed
+
+// Fisher and Yates.
+static void shuffle(void)
+{
+    uint32_t random = 1;
+    for (size_t last = 0; last < COUNT_PINNED; last++) {
+        random = random * 1664525 + 1013904223;
+        size_t other = (random >> 8) % (last + 1);
+        order[last] = order[other];
+        order[other] = last;
+    }
+}
+
+static void fill_pinned_blocks(struct ma_heap *heap)
+{
+    shuffle();
+    for (size_t i = 0; i < COUNT_PINNED; i++)
+        fill(pinned_blocks[i] = take(heap, i % 1000), i % 1000, (unsigned)i);
+}
+
+static void free_between_pinned_blocks(struct ma_heap *heap)
+{
+    for (size_t i = 0; i < COUNT_PINNED; i++)
+        if (order[i] % PINNED_EVERY != 0)
+            ma_heap_free(heap, pinned_blocks[order[i]]);
+}
+
+START_TEST(free_leaves_errno_alone)
+{
+    struct ma_heap *heap = ma_heap_create(65536);
+    for (int round = 0; round < 2; round++) {
+        void *large = take(heap, 64 * (size_t)MIB);
+        size_t region = ma_heap_stats(heap).region_bytes;
+        errno = ERANGE;
+        system_refuses = round == 1; // memory that cannot go back stays
+        ma_heap_free(heap, large);
+        system_refuses = false;
+        ck_assert_int_eq(errno, ERANGE);
+        ck_assert_int_eq(ma_heap_stats(heap).region_bytes == region, round == 1);
+        expect_sound(heap);
+    }
+    fill_pinned_blocks(heap);
+    errno = ERANGE;
+    system_refuses = true; // nor can the pages between blocks
+    free_between_pinned_blocks(heap);
+    system_refuses = false;
+    ck_assert_int_eq(errno, ERANGE);
+    expect_sound(heap);
+}
+END_TEST
+
+// A few blocks that stay do not keep the memory of all others. What went back can be used again.
+START_TEST(pages_between_live_blocks_go_back)
+{
+    struct ma_heap *heap = ma_heap_create(65536);
+    for (int round = 0; round < 2; round++) {
+        fill_pinned_blocks(heap);
+        size_t full = resident(heap, heap);
+        free_between_pinned_blocks(heap);
+        ck_assert_uint_gt(full, 64 * MIB);
+        ck_assert_uint_le(resident(heap, heap), full / 10);
+        expect_sound(heap);
+        for (size_t i = 0; i < COUNT_PINNED; i += PINNED_EVERY) {
+            ck_assert(is_filled(pinned_blocks[i], i % 1000, (unsigned)i));
+            ma_heap_free(heap, pinned_blocks[i]);
+        }
+    }
+}
+END_TEST
+
+// A heap with less than idle_max free does not trouble the system.
+START_TEST(pages_of_a_small_heap_stay)
+{
+    enum { COUNT = 80 };
+    static void *blocks[COUNT];
+    struct ma_heap *heap = ma_heap_create(16 * (size_t)MIB);
+    for (int i = 0; i < COUNT; i++)
+        fill(blocks[i] = take(heap, 100000), 100000, 1);
+    size_t full = resident(heap, heap);
+    for (int i = 0; i < COUNT - 1; i++)
+        ma_heap_free(heap, blocks[i]);
+    ck_assert_uint_eq(resident(heap, heap), full);
+    expect_sound(heap);
+}
+END_TEST
+
+// The same for small blocks of the default heap, which a thread cache may hold.
+START_TEST(pages_of_an_empty_default_heap_go_back)
+{
+    struct ma_heap *heap = ma_default_heap();
+    shuffle();
+    for (size_t i = 0; i < COUNT_PINNED; i++)
+        fill(pinned_blocks[i] = ma_malloc(i % 1000), i % 1000, (unsigned)i);
+    size_t full = resident(heap, pinned_blocks[0]);
+    for (size_t i = 0; i < COUNT_PINNED; i++)
+        ma_free(pinned_blocks[order[i]]);
+    ck_assert_uint_gt(full, 64 * MIB);
+    ck_assert_uint_le(resident(heap, pinned_blocks[0]), full / 4); // above the top, 16 MiB may stay
     expect_sound(heap);
 }
 END_TEST
@@ -291,9 +402,12 @@ void add_growth_rows(void)
     add_row(region_ends_where_another_begins);
     add_row(unused_memory_goes_back);
     add_row(unused_memory_stays);
-    add_row(more_than_twice_what_is_kept_goes_back);
+    add_row(more_than_the_idle_limit_goes_back);
     add_row(memory_that_went_back_is_forgotten);
-    add_row(each_regrowth_keeps_twice_as_much);
+    add_row(each_regrowth_doubles_the_idle_limit);
     add_row(free_leaves_errno_alone);
     add_row(memory_in_constant_use_stays);
+    add_row(pages_between_live_blocks_go_back);
+    add_row(pages_of_a_small_heap_stay);
+    add_row(pages_of_an_empty_default_heap_go_back);
 }
