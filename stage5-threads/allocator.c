@@ -101,6 +101,7 @@ enum {
     CACHE_BINS = CACHE_MAX / ALIGNMENT + 1, // one for each size
     MAGAZINE_MIN = 2, // blocks in the first magazine of a size
     MAGAZINE_BYTES = 8192, // bytes of the blocks in one magazine, at most
+    SPIN_MAX = 1000, // times to try for a mutex before sleeping
     FILL_FRESH = 0xCC, // what MA_FILL writes into a payload that is handed out
     FILL_FREED = 0xDD, // and into one that is freed
     LINE_LENGTH = 160, // bytes of the longest message, with room to spare
@@ -410,9 +411,13 @@ static void report_misuse(struct ma_heap *heap, const char *operation)
     (handler != NULL ? handler : abort_on_misuse)(message);
 }
 
-// Begins every call on a heap.
+// Begins every call on a heap. To sleep and be woken takes longer than most operations: a thread that
+// finds the mutex held tries some more before it sleeps.
 static void heap_enter(struct ma_heap *heap)
 {
+    for (int tries = 0; tries < SPIN_MAX; tries++)
+        if (pthread_mutex_trylock(&heap->mutex) == 0)
+            return;
     pthread_mutex_lock(&heap->mutex);
 }
 
@@ -1415,14 +1420,16 @@ static size_t cache_size(void)
 // A cache whose magazines have no capacity yet; NULL if the system refuses the memory.
 static struct cache *cache_create(void)
 {
-    struct cache *new = region_map(NULL, cache_size());
-    struct block **place = new == NULL ? NULL : new->blocks;
-    for (size_t bin = 0; new != NULL &&bin < CACHE_BINS; bin++) {
-        new->loaded[bin].blocks = place;
-        new->spare[bin].blocks = place + magazine_max(bin);
+    struct cache *created = region_map(NULL, cache_size());
+    if (created == NULL)
+        return NULL;
+    struct block **place = created->blocks;
+    for (size_t bin = 0; bin < CACHE_BINS; bin++) {
+        created->loaded[bin].blocks = place;
+        created->spare[bin].blocks = place + magazine_max(bin);
         place += 2 * magazine_max(bin);
     }
-    return new;
+    return created;
 }
 
 // Gives all blocks of a cache back to the heap. Its magazines begin anew, and small.
@@ -1453,11 +1460,11 @@ static bool cache_is_open(void)
 {
     if (cache == &no_cache && cache_key_made && !thread_ends) {
         int saved_errno = errno; // free leaves errno alone
-        struct cache *new = cache_create();
-        if (new != NULL)
-            cache = new; // at once: pthread_setspecific may allocate
-        if (new != NULL && pthread_setspecific(cache_key, new) != 0)
-            cache_close(new);
+        struct cache *created = cache_create();
+        if (created != NULL)
+            cache = created; // at once: pthread_setspecific may allocate
+        if (created != NULL && pthread_setspecific(cache_key, created) != 0)
+            cache_close(created);
         errno = saved_errno;
     }
     return cache != &no_cache;
@@ -1548,8 +1555,8 @@ static inline bool cache_free(void *pointer)
     return true;
 }
 
-// What malloc and free do when the loaded magazine is of no help. They are kept apart, so that the
-// way through the cache is short.
+// What malloc and free do when the loaded magazine is of no help. They are functions of their own, so
+// that the compiler keeps the way through the cache short.
 static __attribute__((noinline)) void *malloc_slowly(size_t size)
 {
     size_t bin = cache_bin_for(size);
