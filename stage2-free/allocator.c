@@ -65,6 +65,7 @@ static const size_t max_payload = MA_HEAP_MAX - 4096; // bytes; rounded up, stil
 
 static_assert(MA_HEAP_SIZE <= MA_HEAP_MAX - 65536, "rounded up to pages, it is still a region");
 static_assert(ALIGNMENT % _Alignof(max_align_t) == 0, "a payload can hold any C object");
+static_assert(!MA_FILL || !MA_MEMORY_CHECKER, "a checker forbids to fill what is hidden");
 
 // --- types ---------------------------------------------------------------------------------------
 
@@ -592,9 +593,19 @@ static struct block *block_take(struct ma_heap *heap, size_t size)
     return block;
 }
 
+// Of a payload the first size bytes are the program's, from now on.
+static void tell_checker(const void *payload, size_t size)
+{
+    if (MA_MEMORY_CHECKER) {
+        ma_memory_show(payload, size);
+        ma_memory_hide((const char *)payload + size, payload_size(block_of(payload)) - size);
+    }
+}
+
 // Every payload that is handed out passes here.
 static void *hand_out(void *payload, size_t size)
 {
+    tell_checker(payload, size);
     if (MA_FILL)
         memset(payload, FILL_FRESH, size);
     return payload;
@@ -616,6 +627,7 @@ static void heap_free(struct ma_heap *heap, void *pointer)
         return;
     if (MA_FILL)
         memset(pointer, FILL_FREED, payload_size(block_of(pointer)));
+    tell_checker(pointer, 0);
     block_release(heap, block_of(pointer));
 }
 
@@ -641,10 +653,13 @@ static void *heap_realloc(struct ma_heap *heap, void *pointer, size_t size)
         return NULL;
     }
     size_t old_size = payload_size(block_of(pointer));
-    if (size <= old_size)
+    if (size <= old_size) {
+        tell_checker(pointer, size);
         return pointer;
+    }
     void *moved = heap_malloc(heap, size);
     if (moved != NULL) {
+        tell_checker(pointer, old_size); // all of it is copied
         memcpy(moved, pointer, smaller(old_size, size));
         heap_free(heap, pointer);
     }
@@ -675,7 +690,11 @@ static void *heap_aligned_alloc(struct ma_heap *heap, size_t alignment, size_t s
 
 static size_t heap_usable_size(struct ma_heap *heap, const void *pointer)
 {
-    return is_payload(heap, pointer, "already freed") ? payload_size(block_of(pointer)) : 0;
+    if (!is_payload(heap, pointer, "already freed"))
+        return 0;
+    size_t size = payload_size(block_of(pointer));
+    tell_checker(pointer, size); // the program may use all of it now
+    return size;
 }
 
 // The block at address, for ma_heap_walk.
@@ -933,6 +952,8 @@ size_t ma_heap_destroy(struct ma_heap *heap)
     size_t live = heap_stats(heap).live_blocks;
     if (live != 0)
         warn_of_live_blocks(heap, live);
+    if (MA_MEMORY_CHECKER)
+        ma_memory_show(pointer_to(heap->start), heap->limit - heap->start);
     if (heap->owns_region)
         munmap(pointer_to(heap->start), heap->limit - heap->start);
     return live;

@@ -30,6 +30,13 @@
 #define MA_FILL 0
 #endif
 
+/// 1 tells a memory checker which bytes of a payload belong to the program, from stage 2 on: the build
+/// adds ma_memory_hide() and ma_memory_show(), which `common/checker` has for AddressSanitizer and
+/// for valgrind. Not to be combined with MA_FILL.
+#ifndef MA_MEMORY_CHECKER
+#define MA_MEMORY_CHECKER 0
+#endif
+
 /// 0 switches the per-thread cache of stage 5 off: what remains is one mutex per heap.
 #ifndef MA_THREAD_CACHE
 #define MA_THREAD_CACHE 1
@@ -48,6 +55,18 @@ extern "C" {
 
 /// A heap: one contiguous region of memory, and the bookkeeping to hand it out in blocks.
 struct ma_heap;
+
+/// @name For a memory checker
+/// Called, not defined, by an allocator that was built with MA_MEMORY_CHECKER.
+/// @{
+
+/// Nobody may touch these bytes any more, but the allocator.
+void ma_memory_hide(const void *start, size_t size);
+
+/// These bytes may be touched again.
+void ma_memory_show(const void *start, size_t size);
+
+/// @}
 
 /// @name The default heap
 /// The C library's contract under other names. The heap's region appears on the first call.

@@ -111,6 +111,7 @@ static const size_t max_payload = MA_HEAP_MAX - 4096; // bytes; rounded up, stil
 
 static_assert(MA_HEAP_SIZE <= MA_HEAP_MAX - 65536, "rounded up to pages, it is still a region");
 static_assert(ALIGNMENT % _Alignof(max_align_t) == 0, "a payload can hold any C object");
+static_assert(!MA_FILL || !MA_MEMORY_CHECKER, "a checker forbids to fill what is hidden");
 
 // --- types ---------------------------------------------------------------------------------------
 
@@ -773,6 +774,8 @@ static void region_trim(struct ma_heap *heap)
         return;
     uintptr_t end = round_up(heap->top + heap->idle_max / 8, page_size());
     int saved_errno = errno; // free leaves errno alone
+    if (MA_MEMORY_CHECKER)
+        ma_memory_show(pointer_to(end), heap->limit - end);
     if (munmap(pointer_to(end), heap->limit - end) == 0) {
         heap->limit = end;
         heap->touched = end;
@@ -986,9 +989,19 @@ static bool block_lengthen(struct ma_heap *heap, struct block *block, size_t siz
     return true;
 }
 
+// Of a payload the first size bytes are the program's, from now on.
+static void tell_checker(const void *payload, size_t size)
+{
+    if (MA_MEMORY_CHECKER) {
+        ma_memory_show(payload, size);
+        ma_memory_hide((const char *)payload + size, payload_size(block_of(payload)) - size);
+    }
+}
+
 // Every payload that is handed out passes here.
 static void *hand_out(void *payload, size_t size)
 {
+    tell_checker(payload, size);
     if (MA_FILL)
         memset(payload, FILL_FRESH, size);
     return payload;
@@ -1010,6 +1023,7 @@ static void heap_free(struct ma_heap *heap, void *pointer)
         return;
     if (MA_FILL)
         memset(pointer, FILL_FREED, payload_size(block_of(pointer)));
+    tell_checker(pointer, 0);
     block_release(heap, block_of(pointer));
 }
 
@@ -1036,13 +1050,17 @@ static void *heap_realloc(struct ma_heap *heap, void *pointer, size_t size)
     }
     size_t old_size = payload_size(block_of(pointer));
     if (size <= old_size) {
+        tell_checker(pointer, size);
         block_shorten(heap, block_of(pointer), block_size_for(size));
         return pointer;
     }
-    if (size <= max_payload && block_lengthen(heap, block_of(pointer), block_size_for(size)))
+    if (size <= max_payload && block_lengthen(heap, block_of(pointer), block_size_for(size))) {
+        tell_checker(pointer, size);
         return pointer;
+    }
     void *moved = heap_malloc(heap, size);
     if (moved != NULL) {
+        tell_checker(pointer, old_size); // all of it is copied
         memcpy(moved, pointer, smaller(old_size, size));
         heap_free(heap, pointer);
     }
@@ -1076,7 +1094,11 @@ static void *heap_aligned_alloc(struct ma_heap *heap, size_t alignment, size_t s
 
 static size_t heap_usable_size(struct ma_heap *heap, const void *pointer)
 {
-    return is_payload(heap, pointer, "already freed") ? payload_size(block_of(pointer)) : 0;
+    if (!is_payload(heap, pointer, "already freed"))
+        return 0;
+    size_t size = payload_size(block_of(pointer));
+    tell_checker(pointer, size); // the program may use all of it now
+    return size;
 }
 
 // The block at address, for ma_heap_walk.
@@ -1551,6 +1573,7 @@ static inline bool cache_free(void *pointer)
         return false;
     if (MA_FILL)
         memset(pointer, FILL_FREED, payload_size(block));
+    tell_checker(pointer, 0);
     magazine_push(loaded, block);
     return true;
 }
@@ -1580,10 +1603,13 @@ static void *cache_realloc(void *pointer, size_t size)
     size_t bin = cache_bin_for(size);
     if (size == 0 || bin == 0 || old_bin > bin + 1)
         return NULL;
-    if (bin <= old_bin)
+    if (bin <= old_bin) {
+        tell_checker(pointer, size);
         return pointer;
+    }
     void *moved = old_bin == 0 ? NULL : ma_malloc(size);
     if (moved != NULL) {
+        tell_checker(pointer, payload_size(block_of(pointer))); // all of it is copied
         memcpy(moved, pointer, payload_size(block_of(pointer)));
         ma_free(pointer);
     }
@@ -1730,6 +1756,8 @@ size_t ma_heap_destroy(struct ma_heap *heap)
     size_t live = heap_stats(heap).live_blocks;
     if (live != 0)
         warn_of_live_blocks(heap, live);
+    if (MA_MEMORY_CHECKER)
+        ma_memory_show(pointer_to(heap->start), heap->limit - heap->start);
     if (heap->owns_region)
         munmap(pointer_to(heap->start), heap->limit - heap->start);
     return live;
