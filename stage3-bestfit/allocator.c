@@ -81,7 +81,7 @@ static const size_t max_payload = MA_HEAP_MAX - 4096; // bytes; rounded up, stil
 
 static_assert(MA_HEAP_SIZE <= MA_HEAP_MAX - 65536, "rounded up to pages, it is still a region");
 static_assert(ALIGNMENT % _Alignof(max_align_t) == 0, "a payload can hold any C object");
-static_assert(!MA_FILL || !MA_MEMORY_CHECKER, "a checker forbids to fill what is hidden");
+static_assert(MA_FILL + MA_MEMORY_CHECKER < 2, "what is hidden must not be filled");
 
 // --- types ---------------------------------------------------------------------------------------
 
