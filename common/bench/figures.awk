@@ -10,14 +10,14 @@ function mean_ratio(column, name, other,    i, mean) {
     return geometric_mean(mean)
 }
 
-function cost_at(live, name) {
-    if (median(live, name, "ns") == "-")
+function cost_at(key, name) {
+    if (median(key, name, "ns") == "-")
         return "-"
-    return (median(live, name, "ns") - median(live, name, "own")) / median(live, name, "pairs")
+    return (median(key, name, "ns") - median(key, name, "own")) / median(key, name, "pairs")
 }
 
-function growth_of(name) {
-    return quotient(cost_at("1000000", name), cost_at("10000", name))
+function growth_of(name, order) {
+    return quotient(cost_at(order " 1000000", name), cost_at(order " 10000", name))
 }
 
 function percent_left(name,    share) {
@@ -52,8 +52,10 @@ END {
     row("stage 5: peak memory / libc", 1, 1.15, 1.00, mean_ratio("peak", "stage5", "libc"), "make bench")
     row("stage 5: peak memory / mimalloc", 1, 0.95, 0.85, mean_ratio("peak", "stage5", "mimalloc"), "make bench")
     row("stage 4: time / libc", 1, 1.2, 1.0, mean_ratio("ns", "stage4", "libc"), "make bench")
-    row("stage 3: cost at 10^6 live blocks / at 10^4", 1, 4, 2.5, growth_of("stage3"), "make bench-growth")
-    row("stage 4: cost at 10^6 live blocks / at 10^4", 1, 4, 2.5, growth_of("stage4"), "make bench-growth")
+    for (stage = 3; stage <= 4; stage++) {
+        row("stage " stage ": cost at 10^6 live blocks / at 10^4, oldest first", 1, 4, 2.5, growth_of("stage" stage, "oldest"), "make bench-growth")
+        row("stage " stage ": the same, blocks chosen at random", 1, 4, 2.5, growth_of("stage" stage, "random"), "make bench-growth")
+    }
     row("stage 5: throughput / libc, 2 threads, cross-thread frees", -1, 1.5, 2, \
         quotient(median("cross 2", "libc", "ns"), median("cross 2", "stage5", "ns")), "make bench-threads")
     for (stage = 4; stage <= 5; stage++)
@@ -64,7 +66,8 @@ END {
             quotient(median("loop", "stage" stage, "ns"), median("loop", "libc", "ns")), "make bench")
     if (processors_of("cross 2") != "-" && processors_of("cross 2") < 1.6)
         print "The two threads had one processor most of the time, other programs the second: their figure is doubtful."
-    if (growth_of("libc") != "-")
-        printf "Beside them, cost at 10^6 live blocks / at 10^4: libc %s, jemalloc %s, mimalloc %s, tcmalloc %s.\n", \
-            figure(growth_of("libc")), figure(growth_of("jemalloc")), figure(growth_of("mimalloc")), figure(growth_of("tcmalloc"))
+    if (growth_of("libc", "random") != "-")
+        printf "Beside them, blocks chosen at random: libc %s, jemalloc %s, mimalloc %s, tcmalloc %s.\n", \
+            figure(growth_of("libc", "random")), figure(growth_of("jemalloc", "random")), \
+            figure(growth_of("mimalloc", "random")), figure(growth_of("tcmalloc", "random"))
 }

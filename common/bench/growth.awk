@@ -1,34 +1,42 @@
 # Tables from growth.csv: what an operation costs when many blocks are live, and memory.
 
 # Nanoseconds of a free and a malloc, without those of the program.
-function cost(live, name) {
-    if (median(live, name, "ns") == "-")
+function cost(key, name) {
+    if (median(key, name, "ns") == "-")
         return "-"
-    return (median(live, name, "ns") - median(live, name, "own")) / median(live, name, "pairs")
+    return (median(key, name, "ns") - median(key, name, "own")) / median(key, name, "pairs")
 }
 
-function growth_table(title, what,    i, j, line) {
+# Of the cases of one order: "random" or "oldest".
+function growth_table(title, what, order,    i, j, line, part) {
     print_header(title, "live blocks", 12, 10)
     print ""
     for (i = 1; i <= case_count; i++) {
-        line = sprintf("%-12d", cases[i])
+        split(cases[i], part, " ")
+        if (part[1] != order)
+            continue
+        line = sprintf("%-12d", part[2])
         for (j = 1; j <= name_count; j++)
             line = line sprintf("%10s", figure(growth_value(what, cases[i], names[j])))
         print line
     }
 }
 
-function growth_value(what, live, name) {
+function growth_value(what, key, name,    part) {
+    split(key, part, " ")
     if (what == "itself")
-        return quotient(cost(live, name), cost("10000", name))
+        return quotient(cost(key, name), cost(part[1] " 10000", name))
     if (what == "libc")
-        return quotient(cost(live, name), cost(live, "libc"))
-    return quotient(median(live, name, "memory"), median(live, name, "payload"))
+        return quotient(cost(key, name), cost(key, "libc"))
+    return quotient(median(key, name, "memory"), median(key, name, "payload"))
 }
 
 END {
-    growth_table("Growth: cost of a free and a malloc / the contestant's own at 10000 live blocks (median of " rounds " rounds)", "itself")
-    growth_table("Growth: cost / libc's", "libc")
-    growth_table("Growth: memory / payload", "memory")
+    itself = "cost of a free and a malloc / the contestant's own at 10000 live blocks (median of " rounds " rounds)"
+    growth_table("Blocks chosen at random: " itself, "itself", "random")
+    growth_table("Blocks chosen at random: cost / libc's", "libc", "random")
+    growth_table("The oldest block first: " itself, "itself", "oldest")
+    growth_table("The oldest block first: cost / libc's", "libc", "oldest")
+    growth_table("Blocks chosen at random: memory / payload", "memory", "random")
     print_missing()
 }

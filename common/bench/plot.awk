@@ -1,10 +1,19 @@
-# Points for a plot, x, contestant and y on a line, from what `compare` wrote: -v what=growth,
-# growth-memory, threads-private, threads-cross, latency-malloc or latency-free. Used with statistics.awk.
+# Points for a plot, x, contestant and y on a line, from what `compare` wrote: -v what=growth-random,
+# growth-oldest, growth-memory, threads-private, threads-cross, latency-malloc or latency-free. Used with statistics.awk.
 
-function cost(live, name) {
-    if (median(live, name, "ns") == "-")
+function cost(key, name) {
+    if (median(key, name, "ns") == "-")
         return "-"
-    return (median(live, name, "ns") - median(live, name, "own")) / median(live, name, "pairs")
+    return (median(key, name, "ns") - median(key, name, "own")) / median(key, name, "pairs")
+}
+
+# key: an order, random or oldest, and a number of live blocks.
+function growth_point(key, name,    part) {
+    split(key, part, " ")
+    if (what == "growth-" part[1])
+        point(part[2], name, quotient(cost(key, name), cost(part[1] " 1000", "libc")))
+    else if (what == "growth-memory" && part[1] == "random")
+        point(part[2], name, quotient(median(key, name, "memory"), median(key, name, "payload")))
 }
 
 function point(x, name, y) {
@@ -29,10 +38,8 @@ END {
         if (what ~ /^latency-/)
             latency_points(substr(what, 9), names[j])
         for (i = 1; i <= case_count; i++) {
-            if (what == "growth")
-                point(cases[i], names[j], quotient(cost(cases[i], names[j]), cost("1000", "libc")))
-            else if (what == "growth-memory")
-                point(cases[i], names[j], quotient(median(cases[i], names[j], "memory"), median(cases[i], names[j], "payload")))
+            if (what ~ /^growth-/)
+                growth_point(cases[i], names[j])
             else if (what ~ /^threads-/)
                 threads_point(cases[i], names[j])
         }
