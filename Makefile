@@ -72,7 +72,7 @@ check:
 	@common/setup test
 
 view_options = $(if $(FORMAT),--format=$(FORMAT)) $(if $(WIDTH),--width=$(WIDTH)) \
-  $(if $(BRIEF),--brief)
+  $(if $(BRIEF),--brief) $(if $(SIZE),--size=$(SIZE))
 
 define stage_rules
 $(BUILD)/stage$(1)/allocator.o: $(dir_$(1))/allocator.c $(dir_$(1))/allocator.h
@@ -128,7 +128,18 @@ test: $(foreach n,$(STAGES),test-stage$(n))
 ## make test-mine MINE=dir STAGE=N   the suite against your own allocator.c, at the level of stage N
 ## make view-mine run-mine           as view-stageN and run-stageN, with MINE=dir
 ## make test-programs                real programs on every stage, compared with libc
+## make test-faults                  memory refused, limits, fork, signals, dying threads, C++, dlopen
+## make soak MINUTES=10              a mixed load on stages 4 and 5: memory stays flat
+## make test-asan test-tsan test-valgrind test-levels test-m32
+##                                   the suite under sanitizers and valgrind, at -O0 and -O3, programs
+##                                   in 32 bits; COMPILERS='gcc clang', LEVELS='-O0 -O3', STAGE='4 5'
+## make coverage                     lines and branches that the suite reaches; what is not has a reason
 ## make test-race                    what ThreadSanitizer says about two threads on every stage
+## make test-checker                 use after free in a heap of ours, as AddressSanitizer and valgrind see it
+## make mutants                      faults planted one at a time: does the suite fail? a table of what
+##                                   killed each; STAGE=N, ALL=1 (every stage), ONLY=name, EVERY=3 (a third)
+## make test-misuse                  more than 300 small programs that misuse malloc, on every stage
+## make misuse-table                 how all stages and the other allocators end them; SUMS=1: only sums
 ## make test-view test-examples      the heap maps on every sample script; the programs of the book
 ## make test-text                    the quotes and outputs in the text are what files and commands say
 ## make bench                        all stages, libc and other allocators on real programs: time, memory
@@ -143,6 +154,11 @@ test: $(foreach n,$(STAGES),test-stage$(n))
 ## make convert TRACE=file           a trace of any dialect in the plain format, with a summary
 ## make test-trace                   parser, recorder, generators, replay
 ## make test-bench                   the bench itself: its arithmetic, its tables, its programs
+## make test-model SEED=N OPS=N STAGE=N  random operations on several heaps beside a model; all optional
+## make test-placement SEED=N OPS=N  each address of stages 3 and 4 beside a prediction
+## make test-model-teeth             planted faults that the two must find, and shrink to a few lines
+## make fuzz-stageN SECONDS=60       libFuzzer with sanitizers on stage N; fuzz-trace and fuzz-script: the
+##                                   parsers; make fuzz: all of them
 ## make docs                         the book, as build/docs/html/index.html
 ## make lint                         all that can be checked without running: style, quotes, headers
 ## make format                       lay out the C files as .clang-format says
@@ -154,6 +170,10 @@ $(foreach n,$(STAGES),$(eval $(call stage_rules,$(n))))
 .PHONY: test-race
 test-race:
 	@CC=$(CC) BUILD=$(BUILD) common/test/race/run
+
+.PHONY: test-checker
+test-checker:
+	@CC=$(CC) BUILD=$(BUILD) common/checker/test
 
 .PHONY: matrix
 matrix: $(foreach n,$(STAGES),$(BUILD)/test/stage$(n))
@@ -297,6 +317,209 @@ test-bench: $(preloads) $(bench_programs)
 .PHONY: bench-instructions
 bench-instructions: $(foreach n,$(STAGES),$(bench)/instructions-stage$(n)) $(bench)/instructions-libc
 	@CC='$(CC)' CFLAGS='$(CFLAGS)' BUILD=$(BUILD) common/bench/instructions $(if $(UPDATE),--update)
+
+# --- mutants --------------------------------------------------------------------------------------
+
+.PHONY: mutants
+mutants: $(test_objects)
+	@BUILD=$(BUILD) CC='$(CC)' CFLAGS='$(CFLAGS)' COMPILE='$(COMPILE)' common/test/mutants/run \
+	  $(if $(ALL),--all) $(if $(STAGE),--stage=$(STAGE)) $(if $(EVERY),--every=$(EVERY)) $(ONLY)
+
+# --- faults ---------------------------------------------------------------------------------------
+
+faults = $(BUILD)/faults
+faults_header = common/test/faults/faults.h
+faults_linked = refuse limited signals phases
+faults_flags = -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free
+CXX ?= c++
+
+# On systems that preload in the way of Linux; the program in C++ where there is a compiler for it.
+faults_preloaded = $(if $(preloads),$(faults)/library.so $(faults)/dlopen $(faults)/atfork \
+  $(if $(shell command -v $(CXX)),$(faults)/objects))
+
+$(faults)/%.o: common/test/faults/%.c $(faults_header) stage1-bump/allocator.h
+	$(say) CC $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $(faults_flags) -Istage1-bump -c $< -o $@
+
+define faults_rule
+$(faults)/%-stage$(1): $(faults)/%.o $(faults)/faults.o $(BUILD)/stage$(1)/libma.a
+	$$(say) LD $$@
+	$$(Q)$$(CC) $$(CFLAGS) $$^ -o $$@ -pthread -ldl
+endef
+$(foreach n,$(STAGES),$(eval $(call faults_rule,$(n))))
+
+$(faults)/library.so: common/test/faults/library.c
+	$(say) SO $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 $(WARNINGS) $(CFLAGS) $(faults_flags) -fPIC -shared $< -o $@ -pthread
+
+$(faults)/dlopen: $(faults)/dlopen.o $(faults)/faults.o
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $^ -o $@ -pthread -ldl
+
+$(faults)/atfork: $(faults)/atfork.o $(faults)/faults.o $(faults)/library.so
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $^ -o $@ -Wl,-rpath,'$$ORIGIN' -pthread
+
+$(faults)/objects: common/test/faults/objects.cc
+	$(say) CXX $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CXX) -std=c++17 -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(WERROR) $(CFLAGS) $< -o $@ \
+	  -pthread
+
+.PHONY: test-faults
+test-faults: $(preloads) $(faults_preloaded) $(faults)/threads-stage5 \
+  $(foreach n,$(STAGES),$(foreach name,$(faults_linked),$(faults)/$(name)-stage$(n)))
+	@BUILD=$(BUILD) common/test/faults/run $(FAULTS)
+
+# --- misuse ---------------------------------------------------------------------------------------
+
+misuse = $(BUILD)/misuse
+probe_names = probe double_free wrong_pointer overflow late_write correct_use
+misuse_programs = $(misuse)/probe $(misuse)/observe
+
+# The compiler knows malloc and free, and would warn of the misuse or leave it out.
+$(misuse)/probe: $(probe_names:%=common/test/misuse/%.c) common/test/misuse/probe.h
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $(trace_no_builtin) $(filter %.c,$^) -o $@ -pthread
+
+$(misuse)/observe: common/test/misuse/observe.c
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $< -o $@
+
+define misuse_rule
+$(misuse)/messages-stage$(1): common/test/misuse/messages.c $(dir_$(1))/allocator.c $(dir_$(1))/allocator.h
+	$$(say) LD $$@
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(COMPILE) $$(trace_no_builtin) -I$(dir_$(1)) $$(filter %.c,$$^) -o $$@ -pthread
+endef
+$(foreach n,$(STAGES),$(eval $(call misuse_rule,$(n))))
+
+.PHONY: test-misuse misuse-table
+test-misuse: $(preloads) $(misuse_programs) $(foreach n,$(STAGES),$(misuse)/messages-stage$(n))
+	@BUILD=$(BUILD) common/test/misuse/run
+
+misuse-table: $(preloads) $(misuse_programs)
+	@BUILD=$(BUILD) common/test/misuse/table $(if $(SUMS),--sums)
+
+# --- model and fuzzing ----------------------------------------------------------------------------
+
+model = $(BUILD)/model
+model_sources = $(wildcard common/test/model/*.c)
+model_objects = $(model_sources:common/test/model/%.c=$(model)/%.o) $(BUILD)/view/script.o
+model_stages = $(if $(STAGE),$(filter $(STAGE),$(STAGES)),$(STAGES))
+
+$(model)/%.o: common/test/model/%.c stage1-bump/allocator.h $(wildcard common/test/model/*.h common/view/*.h)
+	$(say) CC $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) -Istage1-bump -c $< -o $@
+
+define model_rule
+$(model)/stage$(1): $(model_objects) $(BUILD)/stage$(1)/libma.a
+	$$(say) LD $$@
+	$$(Q)$$(CC) $$(CFLAGS) $$^ -o $$@ -pthread
+
+$(model)/mine/stage$(1): $(model_objects) FORCE
+	$$(need_mine)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(COMPILE) -I'$$(MINE)' -Istage1-bump '$$(MINE)/allocator.c' $(model_objects) -o $$@ -pthread
+endef
+$(foreach n,$(STAGES),$(eval $(call model_rule,$(n))))
+
+model_dir = $(model)$(if $(MINE),/mine)
+model_usage = @if [ -z '$(model_stages)' ] || { [ -n '$(MINE)' ] && [ -z '$(STAGE)' ]; }; then \
+	  echo 'usage: make $@ [SEED=N] [OPS=N] [STAGE=N] [MINE=dir STAGE=N]   (N is 1 to 5)' >&2; exit 2; fi
+
+# Fuzzing is clang's. The directory has a name of its own, for the flags do.
+fuzz = $(BUILD)/fuzz
+fuzz_flags = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
+fuzz_model = $(filter-out %/main.c %/trial.c %/placement.c,$(model_sources)) common/view/script.c
+fuzz_headers = stage1-bump/allocator.h $(wildcard common/test/model/*.h common/view/*.h common/trace/*.h)
+fuzz_parsers = trace script
+fuzz_trace = common/test/fuzz/fuzz_trace.c common/trace/trace.c common/trace/table.c
+fuzz_script = common/test/fuzz/fuzz_script.c common/view/script.c
+FUZZ_CC = clang
+fuzz_compile = $(FUZZ_CC) -std=c11 $(WARNINGS) $(CPPFLAGS) $(fuzz_flags) -Istage1-bump
+SECONDS = 60
+
+.PHONY: fuzz fuzz-clang
+fuzz-clang:
+	@common/test/fuzz/has-clang $(FUZZ_CC)
+
+define fuzz_stage_rule
+$(fuzz)/stage$(1): common/test/fuzz/fuzz_stage.c $(fuzz_model) $(dir_$(1))/allocator.c $(fuzz_headers) | fuzz-clang
+	$$(say) LD $$@
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(fuzz_compile) -DMA_HEAP_SIZE=67108864 -fsanitize=fuzzer,address,undefined \
+	  $$(filter %.c,$$^) -o $$@ -pthread
+
+$(fuzz)/shrink-stage$(1): $(model_sources) common/view/script.c $(dir_$(1))/allocator.c $(fuzz_headers) | fuzz-clang
+	$$(say) LD $$@
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(fuzz_compile) -fsanitize=address,undefined $$(filter %.c,$$^) -o $$@ -pthread
+
+.PHONY: fuzz-stage$(1)
+fuzz-stage$(1): $(fuzz)/stage$(1) $(fuzz)/shrink-stage$(1)
+	@common/test/fuzz/run $(fuzz) stage$(1) '$$(SECONDS)'
+endef
+$(foreach n,$(STAGES),$(eval $(call fuzz_stage_rule,$(n))))
+
+# The parsers' regressions run with any compiler.
+define fuzz_parser_rule
+$(fuzz)/$(1): $(fuzz_$(1)) $(fuzz_headers) | fuzz-clang
+	$$(say) LD $$@
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(fuzz_compile) -fsanitize=fuzzer,address,undefined $$(filter %.c,$$^) -o $$@
+
+$(model)/replay-$(1): common/test/fuzz/replay.c $(fuzz_$(1)) $(fuzz_headers)
+	$$(say) LD $$@
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(COMPILE) -Istage1-bump $$(filter %.c,$$^) -o $$@
+
+.PHONY: fuzz-$(1)
+fuzz-$(1): $(fuzz)/$(1)
+	@common/test/fuzz/run $(fuzz) $(1) '$$(SECONDS)'
+endef
+$(foreach name,$(fuzz_parsers),$(eval $(call fuzz_parser_rule,$(name))))
+
+fuzz: $(foreach n,$(STAGES),fuzz-stage$(n)) $(fuzz_parsers:%=fuzz-%)
+
+.PHONY: test-model test-placement test-model-teeth
+test-model: $(model_stages:%=$(model_dir)/stage%) $(fuzz_parsers:%=$(model)/replay-%)
+	$(model_usage)
+	@SEED='$(SEED)' OPS='$(OPS)' common/test/model/run $(model_dir) model $(model_stages)
+
+test-placement: $(patsubst %,$(model_dir)/stage%,$(filter 3 4,$(model_stages)))
+	$(model_usage)
+	@SEED='$(SEED)' OPS='$(OPS)' common/test/model/run $(model_dir) placement $(filter 3 4,$(model_stages))
+
+test-model-teeth: $(model_objects)
+	@CC='$(CC)' BUILD=$(BUILD) common/test/model/teeth
+
+.PHONY: soak
+soak: $(preloads) $(faults)/soak-stage4 $(faults)/soak-stage5
+	@BUILD=$(BUILD) MINUTES='$(MINUTES)' common/test/faults/soak
+
+# --- sanitizers and coverage ----------------------------------------------------------------------
+
+under = BUILD=$(BUILD) MAKE='$(MAKE)' COMPILERS='$(COMPILERS)' LEVELS='$(LEVELS)' STAGES='$(STAGE)' \
+  EXCLUDE='$(EXCLUDE)' common/test/under
+
+.PHONY: test-asan test-tsan test-valgrind test-levels test-m32 coverage
+test-asan test-tsan test-valgrind test-levels: check
+	@common/setup trust
+	@$(under) $(@:test-%=%)
+
+test-m32:
+	@common/setup trust
+	@$(under) m32
+
+coverage: check
+	@common/setup trust
+	@BUILD=$(BUILD) MAKE='$(MAKE)' STAGES='$(STAGE)' common/test/coverage/run
 
 # --- the rest -------------------------------------------------------------------------------------
 

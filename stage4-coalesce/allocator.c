@@ -228,6 +228,11 @@ static enum ma_block_state block_state(const struct block *block)
     return block->state;
 }
 
+static bool is_state(enum ma_block_state state)
+{
+    return state == MA_BLOCK_USED || state == MA_BLOCK_FREE || state == MA_BLOCK_CACHED;
+}
+
 static void block_set_state(struct block *block, enum ma_block_state state)
 {
     block->state = (uint8_t)state;
@@ -268,14 +273,21 @@ static inline bool is_header(const struct ma_heap *heap, uintptr_t address)
 {
     const struct block *block = pointer_to(address);
     return can_be_block(heap, address) && header_intact(heap, block) && block->size != 0 &&
-           block_size(block) <= heap->limit - address;
+           block_size(block) <= heap->limit - address && is_state(block_state(block));
 }
 
-// Whether the header after a block, if there is one, is intact: did the block overflow?
+// Whether memory that was never handed out is still zero where the next block will begin.
+static bool top_intact(const struct ma_heap *heap)
+{
+    return !heap->owns_region || heap->top < heap->touched ||
+           *(const uint64_t *)pointer_to(heap->top) == 0;
+}
+
+// Whether the header after a block, or the memory after the last one, is intact: did it overflow?
 static bool next_intact(const struct ma_heap *heap, const struct block *block)
 {
     const struct block *next = block_next(block);
-    return (uintptr_t)next >= heap->top || header_intact(heap, next);
+    return (uintptr_t)next >= heap->top ? top_intact(heap) : header_intact(heap, next);
 }
 
 // Bytes to leave out at address, so that the payload of a block after them is aligned.
@@ -299,6 +311,7 @@ static size_t gap_before_aligned(uintptr_t address, size_t alignment)
 static ma_misuse_handler *misuse_handler; // NULL: abort_on_misuse
 
 static const char overflow[] = "overflow: the next header is overwritten";
+static const char overflow_of_last[] = "overflow: the last block ran into unused memory";
 static const char write_after_free[] = "freed block overwritten";
 
 static char *put_text(char *end, const char *text)
@@ -515,11 +528,11 @@ static void list_push(struct ma_heap *heap, struct block *block)
     heap->free_bytes += block_size(block);
 }
 
-// Whether the block is intact and both its neighbours on the list point back to it.
+// Whether the block is intact and free, and both its neighbours on the list point back to it.
 static inline bool list_has(struct ma_heap *heap, const struct block *block)
 {
-    if (!header_intact(heap, block) || !link_ok(heap, &block->next_link) ||
-        !link_ok(heap, &block->prev_link))
+    if (!header_intact(heap, block) || block_state(block) != MA_BLOCK_FREE ||
+        !link_ok(heap, &block->next_link) || !link_ok(heap, &block->prev_link))
         return false;
     const struct block *next = link_get(heap, &block->next_link);
     const struct block *prev = link_get(heap, &block->prev_link);
@@ -644,9 +657,10 @@ static struct block *coalesce(struct ma_heap *heap, struct block *block)
 
 static uint64_t random_bits(void)
 {
+    static uint64_t calls;
     uint64_t bits;
     if (getentropy(&bits, sizeof bits) != 0)
-        bits = (uintptr_t)&bits; // the system places stacks at random
+        bits = ((uintptr_t)&bits + ++calls) * 0x9E3779B97F4A7C15; // stacks lie at random places
     return bits | 1;
 }
 
@@ -809,6 +823,10 @@ static uintptr_t bump(struct ma_heap *heap, size_t size)
 {
     if (!room_for(heap, size))
         return 0;
+    if (!top_intact(heap)) {
+        note_misuse(heap, payload_of(pointer_to(heap->top)), overflow_of_last);
+        return 0;
+    }
     uintptr_t address = heap->top;
     heap->top += size;
     heap->touched = larger(heap->touched, heap->top);
@@ -1081,8 +1099,7 @@ static bool check_alignment(struct ma_heap *heap)
 static bool check_headers(struct ma_heap *heap)
 {
     uintptr_t address = heap->base;
-    while (address < heap->top && is_header(heap, address) &&
-           block_state(pointer_to(address)) <= MA_BLOCK_CACHED)
+    while (address < heap->top && is_header(heap, address))
         address += block_size(pointer_to(address));
     return address == heap->top;
 }
@@ -1100,7 +1117,7 @@ static size_t list_length(struct ma_heap *heap, const struct block *first)
     size_t length = 0;
     for (const struct block *block = first; block != NULL;
          block = link_get(heap, &block->next_link)) {
-        if (!list_has(heap, block) || block_state(block) != MA_BLOCK_FREE)
+        if (!list_has(heap, block))
             return SIZE_MAX;
         length++;
     }

@@ -191,9 +191,9 @@ struct ma_heap *ma_default_heap(void);
 
 /// Who holds a block.
 enum ma_block_state {
-    MA_BLOCK_USED, ///< owned by the program
-    MA_BLOCK_FREE, ///< on a free list
-    MA_BLOCK_CACHED ///< freed, kept by a thread for its next request of that size (stage 5)
+    MA_BLOCK_USED = 'U', ///< owned by the program; a letter, since memory overwritten by zeros is none
+    MA_BLOCK_FREE = 'F', ///< on a free list
+    MA_BLOCK_CACHED = 'C' ///< freed, kept by a thread for its next request of that size (stage 5)
 };
 
 /// One block, as ma_heap_walk() shows it.

@@ -3,6 +3,7 @@
 #include "suite.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +58,15 @@ void exhaust(struct ma_heap *heap)
 bool same_stats(const struct ma_stats *a, const struct ma_stats *b)
 {
     return memcmp(a, b, sizeof *a) == 0; // all members are size_t: there is no padding
+}
+
+size_t mapped_bytes(void)
+{
+    char line[100] = "";
+    int file = open("/proc/self/statm", O_RDONLY); // its first number: pages
+    ssize_t length = read(file, line, sizeof line - 1);
+    close(file);
+    return length > 0 ? strtoul(line, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 static bool add_to_stats(const struct ma_block *block, void *context)

@@ -45,6 +45,9 @@ void add_random_rows(void);
 /// Fresh memory from the system, page-aligned and zero; it is not given back.
 void *make_memory(size_t size);
 
+/// Bytes that the process has mapped; 0 if the system does not tell.
+size_t mapped_bytes(void);
+
 /// A heap of size bytes in fresh memory. It never grows, so that it can be exhausted.
 struct ma_heap *make_heap(size_t size);
 

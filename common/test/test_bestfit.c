@@ -79,6 +79,18 @@ START_TEST(aligned_alloc_reuses_freed_memory)
 }
 END_TEST
 
+START_TEST(aligned_block_is_no_larger_than_asked)
+{
+    struct ma_heap *heap = make_heap(1 << 20);
+    for (size_t alignment = 32; alignment <= 65536; alignment *= 2) {
+        void *block = ma_heap_aligned_alloc(heap, alignment, 100);
+        ck_assert_ptr_nonnull(block);
+        ck_assert_uint_ge(ma_heap_usable_size(heap, block), 100);
+        ck_assert_uint_lt(ma_heap_usable_size(heap, block), 100 + 32);
+    }
+}
+END_TEST
+
 // --- best fit ------------------------------------------------------------------------------------
 
 enum { CHOICES = 6 };
@@ -118,6 +130,33 @@ START_TEST(smallest_of_one_bin_wins)
         ck_assert_ptr_eq(take(heap, 39990), larger);
         expect_sound(heap);
     }
+}
+END_TEST
+
+// Frees a block of one size, and then so many smaller ones: they are found first. Whoever asks for the
+// first one's size still gets it.
+static void expect_found_behind(size_t size, size_t count, size_t smaller)
+{
+    enum { MANY = 40 };
+    void *before[MANY];
+    struct ma_heap *heap = make_heap(1 << 20);
+    void *wanted = take(heap, size);
+    for (size_t i = 0; i < count; i++) {
+        take(heap, 10);
+        before[i] = take(heap, smaller);
+    }
+    take(heap, 10);
+    ma_heap_free(heap, wanted);
+    for (size_t i = 0; i < count; i++)
+        ma_heap_free(heap, before[i]);
+    ck_assert_ptr_eq(take(heap, size), wanted);
+    expect_sound(heap);
+}
+
+START_TEST(block_behind_smaller_ones_is_found)
+{
+    expect_found_behind(2088, 25, 2040); // blocks of 2096 and 2048 bytes share a bin
+    expect_found_behind(2104, 40, 2040); // 2112 bytes have another
 }
 END_TEST
 
@@ -242,8 +281,10 @@ void add_bestfit_rows(void)
     add_row(rest_too_small_stays_with_the_block);
     add_row(shrinking_frees_the_rest);
     add_row(aligned_alloc_reuses_freed_memory);
+    add_row(aligned_block_is_no_larger_than_asked);
     add_loop_row(smallest_fitting_block_wins, CHOICES);
     add_row(smallest_of_one_bin_wins);
+    add_row(block_behind_smaller_ones_is_found);
     add_loop_row(best_fit_as_an_oracle_says, 3);
     add_row(cost_does_not_grow_with_free_blocks);
     add_row(cost_does_not_grow_within_a_bin);

@@ -3,10 +3,12 @@
 
 #include "suite.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { SIZE = 100, HEADER_SIZE = 8, STATE = 6 };
@@ -71,6 +73,142 @@ START_TEST(cache_is_bounded)
 }
 END_TEST
 
+// Takes and frees so much that the pages of free blocks go back to the system. (Under ThreadSanitizer
+// no region grows: there is less, and no purge.)
+static void cause_a_purge(void)
+{
+    enum { COUNT = 400 };
+    static void *blocks[COUNT];
+    for (size_t i = 0; i < COUNT; i++)
+        blocks[i] = ma_malloc(100000);
+    ma_malloc(5000); // no free block merges with the top
+    for (size_t i = 0; i < COUNT; i++)
+        ma_free(blocks[i]);
+}
+
+// What a thread keeps of a size that it has used a lot: two magazines of 8 KiB at most, and no less
+// than one. So too when the heap was nearly empty once.
+START_TEST(magazines_hold_8_kib)
+{
+    enum { COUNT = 2000, BLOCK = 112, MAGAZINE = 8192 / BLOCK };
+    static void *blocks[COUNT];
+    if (_i == 1)
+        cause_a_purge();
+    for (size_t i = 0; i < COUNT; i++)
+        ck_assert_ptr_nonnull(blocks[i] = ma_malloc(SIZE));
+    size_t before = stats().cached_blocks;
+    for (size_t i = 0; i < COUNT; i++)
+        ma_free(blocks[i]);
+    size_t kept = stats().cached_blocks;
+    ck_assert_uint_ge(kept, MAGAZINE);
+    ck_assert_uint_le(kept, before + 2 * MAGAZINE);
+    expect_sound(ma_default_heap());
+}
+END_TEST
+
+// And of sizes that it has used once: about as much again.
+START_TEST(rare_sizes_keep_little)
+{
+    struct ma_stats before = stats();
+    for (size_t size = 24; size < 4096; size += 16)
+        ck_assert_ptr_nonnull(ma_malloc(size));
+    struct ma_stats after = stats();
+    ck_assert_uint_le(after.cached_bytes - before.cached_bytes,
+                      after.live_bytes - before.live_bytes);
+    expect_sound(ma_default_heap());
+}
+END_TEST
+
+// A block that shrinks gives back what it no longer needs, though its thread could keep it.
+START_TEST(shrinking_small_blocks_gives_back)
+{
+    for (size_t size = 100; size < 4096; size += 100) {
+        void *block = ma_malloc(size);
+        ck_assert_ptr_nonnull(block);
+        ck_assert_ptr_eq(ma_realloc(block, size / 2), block);
+        ck_assert_uint_ge(ma_usable_size(block), size / 2);
+        ck_assert_uint_le(ma_usable_size(block), size / 2 + 48);
+    }
+    expect_sound(ma_default_heap());
+}
+END_TEST
+
+// --- exhaustion ----------------------------------------------------------------------------------
+
+// No more memory for the process, and of the region's about `room` bytes.
+static bool leave_room(size_t room)
+{
+    const struct rlimit nothing = {0, 0};
+    if (setrlimit(RLIMIT_AS, &nothing) != 0)
+        return false;
+    for (size_t size = (size_t)1 << 26; size > 5000; size = size * 3 / 4)
+        while (stats().top_bytes > size + room && ma_malloc(size) != NULL) {
+        }
+    return stats().top_bytes < 3 * room;
+}
+
+// Fails if of so many blocks one changed: two blocks overlap.
+static bool all_filled(unsigned char **blocks, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!is_filled(blocks[i], SIZE, (unsigned)i))
+            return false;
+    return true;
+}
+
+static int take_the_last_blocks(void *unused)
+{
+    enum { COUNT = 1000, ROOM = 5000 };
+    static unsigned char *blocks[COUNT];
+    (void)unused;
+    for (size_t i = 0; i < COUNT; i++)
+        blocks[i] = ma_malloc(SIZE); // so that the magazines are large
+    struct ma_stats before = stats();
+    for (; before.cached_blocks != 0 && ma_malloc(SIZE) != NULL; before = stats()) {
+    }
+    if (!leave_room(ROOM))
+        return 1;
+    size_t count = 0;
+    while (count < COUNT && (blocks[count] = ma_malloc(SIZE)) != NULL) {
+        fill(blocks[count], SIZE, (unsigned)count);
+        count++;
+        if (ma_heap_check(ma_default_heap()) != NULL)
+            return 2;
+    }
+    struct ma_stats after = stats();
+    if (count < ROOM / 112 || count == COUNT || after.cached_blocks != 0 || after.top_bytes >= 112)
+        return 3;
+    return all_filled(blocks, count) ? 0 : 4;
+}
+
+// The heap has less than a magazine wants: all there is is handed out, each block once.
+START_TEST(magazine_filled_in_part)
+{
+    struct outcome outcome = run_in_child(take_the_last_blocks, NULL);
+    expect_exit_0(&outcome, "the last blocks of a heap that cannot grow");
+}
+END_TEST
+
+static int free_without_a_cache(void *block)
+{
+    const struct rlimit nothing = {0, 0};
+    if (setrlimit(RLIMIT_AS, &nothing) != 0)
+        return 1;
+    errno = ERANGE;
+    ma_free(block);
+    return errno == ERANGE ? 0 : 2;
+}
+
+// The system refuses the memory for this thread's cache.
+START_TEST(free_without_a_cache_leaves_errno_alone)
+{
+    void *block = ma_aligned_alloc(64, SIZE); // from the heap: the thread has no cache yet
+    ck_assert_ptr_nonnull(block);
+    struct outcome outcome = run_in_child(free_without_a_cache, block);
+    expect_exit_0(&outcome, "the first free of a thread, with RLIMIT_AS 0");
+}
+END_TEST
+
 // --- without the mutex ---------------------------------------------------------------------------
 
 static int walk_has_begun[2], walk_may_end[2]; // pipes
@@ -95,15 +233,17 @@ static void *walk(void *unused)
 START_TEST(recently_used_sizes_need_no_mutex)
 {
     char byte;
+    static const size_t sizes[] = {0, 25, 100, 1000, 4088};
+    size_t size = sizes[_i];
     pthread_t walker;
-    void *block = ma_malloc(SIZE);
+    void *block = ma_malloc(size);
     ck_assert_ptr_nonnull(block);
     ma_free(block);
     ck_assert(pipe(walk_has_begun) == 0 && pipe(walk_may_end) == 0);
     ck_assert_int_eq(pthread_create(&walker, NULL, walk, NULL), 0);
     ck_assert_int_eq(read(walk_has_begun[0], &byte, 1), 1);
     for (int i = 0; i < 1000; i++) {
-        void *again = ma_malloc(SIZE);
+        void *again = ma_malloc(size);
         if (again != block)
             ck_abort_msg("%p instead of the cached %p", again, block);
         ma_free(again);
@@ -139,11 +279,41 @@ START_TEST(cached_header_overwritten)
     ck_assert_ptr_nonnull(block);
     ma_set_misuse_handler(note_message);
     ma_free(block);
-    block[_i - HEADER_SIZE] ^= MA_BLOCK_CACHED; // a state becomes MA_BLOCK_USED
+    block[_i - HEADER_SIZE] ^= MA_BLOCK_CACHED ^ MA_BLOCK_USED; // a state becomes MA_BLOCK_USED
     unsigned char *other = ma_malloc(SIZE);
     expect_message(block, "ma_malloc", "freed block overwritten");
     ck_assert(other != NULL && other != block);
-    block[_i - HEADER_SIZE] ^= MA_BLOCK_CACHED;
+    block[_i - HEADER_SIZE] ^= MA_BLOCK_CACHED ^ MA_BLOCK_USED;
+    ma_set_misuse_handler(NULL);
+    expect_sound(ma_default_heap());
+}
+END_TEST
+
+static void *flushed_blocks[200];
+
+static void *free_and_end(void *unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < 200; i++)
+        ma_free(flushed_blocks[i]);
+    return NULL;
+}
+
+// The blocks lie in a row and became one free block, or part of the top: none of them is live.
+START_TEST(double_free_after_the_cache_was_emptied)
+{
+    pthread_t thread;
+    for (size_t i = 0; i < 200; i++)
+        ck_assert_ptr_nonnull(flushed_blocks[i] = ma_malloc(SIZE));
+    if (_i == 1)
+        ck_assert_ptr_nonnull(ma_malloc(5000)); // no free block merges with the top
+    ck_assert_int_eq(pthread_create(&thread, NULL, free_and_end, NULL), 0);
+    pthread_join(thread, NULL);
+    ma_set_misuse_handler(note_message);
+    for (size_t i = 0; i < 200; i++) {
+        ma_free(flushed_blocks[i]);
+        expect_message(flushed_blocks[i], "ma_free", "double free");
+    }
     ma_set_misuse_handler(NULL);
     expect_sound(ma_default_heap());
 }
@@ -210,15 +380,63 @@ START_TEST(i8_thread_cache)
 }
 END_TEST
 
+// All blocks of both magazines, one after the other.
+START_TEST(i8_both_magazines)
+{
+    enum { COUNT = 500 };
+    static unsigned char *blocks[COUNT];
+    for (size_t i = 0; i < COUNT; i++)
+        ck_assert_ptr_nonnull(blocks[i] = ma_malloc(SIZE));
+    for (size_t i = 0; i < COUNT; i++)
+        ma_free(blocks[i]);
+    for (size_t i = 0; i < COUNT; i++) {
+        if (blocks[i][STATE - HEADER_SIZE] != MA_BLOCK_CACHED)
+            continue;
+        blocks[i][STATE - HEADER_SIZE] = MA_BLOCK_USED;
+        const char *broken = ma_heap_check(ma_default_heap());
+        blocks[i][STATE - HEADER_SIZE] = MA_BLOCK_CACHED;
+        if (broken == NULL || strncmp(broken, "I8:", 3) != 0)
+            ck_abort_msg("block %zu is in use, and in a magazine", i);
+    }
+    expect_sound(ma_default_heap());
+}
+END_TEST
+
+// Two cached blocks and the header of one that was as long as both, and began where the first begins.
+START_TEST(i8_block_of_another_size)
+{
+    enum { SIZE_AND_CHECK = 6, TWICE = 2 * 112 - HEADER_SIZE };
+    unsigned char header[SIZE_AND_CHECK];
+    unsigned char *twice = ma_aligned_alloc(16, TWICE); // from the heap, whatever is cached
+    ck_assert_ptr_nonnull(twice);
+    memcpy(header, twice - HEADER_SIZE, SIZE_AND_CHECK);
+    ma_heap_free(ma_default_heap(), twice);
+    ck_assert_ptr_eq(ma_malloc(SIZE), twice);
+    ma_free(twice);
+    expect_sound(ma_default_heap());
+    memcpy(twice - HEADER_SIZE, header, SIZE_AND_CHECK);
+    ck_assert_pstr_eq(ma_heap_check(ma_default_heap()),
+                      "I8: this thread's cache holds cached blocks, each in the bin of its size");
+}
+END_TEST
+
 void add_cache_rows(void)
 {
     add_row(cached_blocks_are_neither_live_nor_free);
     add_row(cached_block_is_reused_first);
     add_row(large_blocks_are_not_cached);
     add_row(cache_is_bounded);
-    add_row(recently_used_sizes_need_no_mutex);
+    add_loop_row(magazines_hold_8_kib, 2);
+    add_row(rare_sizes_keep_little);
+    add_row(shrinking_small_blocks_gives_back);
+    add_row(magazine_filled_in_part);
+    add_row(free_without_a_cache_leaves_errno_alone);
+    add_loop_row(recently_used_sizes_need_no_mutex, 5);
     add_row(write_after_free_into_a_cached_block);
     add_loop_row(cached_header_overwritten, 7);
+    add_loop_row(double_free_after_the_cache_was_emptied, 2);
     add_loop_row(overflow_of_a_cached_block, 2);
     add_row(i8_thread_cache);
+    add_row(i8_both_magazines);
+    add_row(i8_block_of_another_size);
 }

@@ -3,7 +3,6 @@
 #include "suite.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -45,9 +44,27 @@ START_TEST(one_request_larger_than_the_region)
 {
     struct ma_heap *heap = ma_heap_create(MA_HEAP_MIN);
     ck_assert_ptr_nonnull(heap);
-    char *large = take(heap, 64 * MIB);
-    large[0] = large[64 * MIB - 1] = 1;
-    expect_sound(heap);
+    for (int i = 0; i < 2; i++) { // and a second one, after the first growth
+        char *large = take(heap, 64 * MIB + 100);
+        large[0] = large[64 * MIB + 99] = 1;
+        ck_assert_uint_eq(ma_heap_stats(heap).region_bytes % (size_t)sysconf(_SC_PAGESIZE), 0);
+        expect_sound(heap);
+    }
+}
+END_TEST
+
+// By 1 MiB at a time up to 8 MiB, then by an eighth of what there is: the system is asked 30 times.
+START_TEST(growth_takes_few_steps)
+{
+    struct ma_heap *heap = ma_heap_create(65536);
+    size_t region = 0;
+    int steps = 0;
+    while (region < 64 * (size_t)MIB) {
+        take(heap, 10000);
+        steps += ma_heap_stats(heap).region_bytes != region;
+        region = ma_heap_stats(heap).region_bytes;
+    }
+    ck_assert_int_le(steps, 40);
 }
 END_TEST
 
@@ -61,16 +78,6 @@ START_TEST(heap_in_given_memory_does_not_grow)
 END_TEST
 
 // --- the limit of the process --------------------------------------------------------------------
-
-// Bytes that the process has mapped; 0 if the system does not tell.
-static size_t mapped_bytes(void)
-{
-    char line[100] = "";
-    int file = open("/proc/self/statm", O_RDONLY); // its first number: pages
-    ssize_t length = read(file, line, sizeof line - 1);
-    close(file);
-    return length > 0 ? strtoul(line, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE) : 0;
-}
 
 // The process may map this many more bytes and no others.
 static bool limit_memory(size_t more)
@@ -114,6 +121,22 @@ static int grow_by_what_is_left(void *heap)
         return 2;
     return ma_heap_malloc(heap, MIB) == NULL && ma_heap_check(heap) == NULL ? 0 : 3;
 }
+
+static int create_beyond_the_limit(void *unused)
+{
+    (void)unused;
+    if (!limit_memory(MIB))
+        return 1;
+    errno = 0;
+    return ma_heap_create(16 * (size_t)MIB) == NULL && errno == ENOMEM ? 0 : 2;
+}
+
+START_TEST(heap_in_a_mapping_refused)
+{
+    struct outcome outcome = run_in_child(create_beyond_the_limit, NULL);
+    expect_exit_0(&outcome, "ma_heap_create of 16 MiB, with RLIMIT_AS 1 MiB above what is in use");
+}
+END_TEST
 
 START_TEST(grows_by_less_where_the_limit_is_near)
 {
@@ -375,6 +398,47 @@ START_TEST(pages_of_a_small_heap_stay)
 }
 END_TEST
 
+// Large blocks with a smaller one behind them, that they may not join the top.
+static void fill_large_blocks(struct ma_heap *heap, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        fill(pinned_blocks[i] = take(heap, 100000), 100000, 1);
+    take(heap, 1000);
+}
+
+static void free_large_blocks(struct ma_heap *heap, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        ma_heap_free(heap, pinned_blocks[i]);
+}
+
+// Half of it is free, and will be used again.
+START_TEST(pages_of_a_used_heap_stay)
+{
+    struct ma_heap *heap = ma_heap_create(64 * (size_t)MIB);
+    fill_large_blocks(heap, 500);
+    size_t full = resident(heap, heap);
+    free_large_blocks(heap, 250);
+    ck_assert_uint_eq(resident(heap, heap), full);
+    expect_sound(heap);
+}
+END_TEST
+
+// The caller's memory is the caller's: neither its pages nor its end go back.
+START_TEST(given_memory_stays)
+{
+    struct ma_heap *heap = make_heap(64 * (size_t)MIB);
+    fill_large_blocks(heap, 500);
+    size_t full = resident(heap, heap);
+    free_large_blocks(heap, 500);
+    ck_assert_uint_eq(resident(heap, heap), full);
+    heap = make_heap(64 * (size_t)MIB);
+    ma_heap_free(heap, take(heap, 40 * MIB));
+    ck_assert_uint_eq(ma_heap_stats(heap).region_bytes, 64 * (size_t)MIB);
+    expect_sound(heap);
+}
+END_TEST
+
 // The same for small blocks of the default heap, which a thread cache may hold.
 START_TEST(pages_of_an_empty_default_heap_go_back)
 {
@@ -396,8 +460,10 @@ void add_growth_rows(void)
     add_row(grows_past_the_first_region);
     add_row(default_heap_grows);
     add_row(one_request_larger_than_the_region);
+    add_row(growth_takes_few_steps);
     add_row(heap_in_given_memory_does_not_grow);
     add_row(memory_limit_is_respected);
+    add_row(heap_in_a_mapping_refused);
     add_row(grows_by_less_where_the_limit_is_near);
     add_row(region_ends_where_another_begins);
     add_row(unused_memory_goes_back);
@@ -409,5 +475,7 @@ void add_growth_rows(void)
     add_row(memory_in_constant_use_stays);
     add_row(pages_between_live_blocks_go_back);
     add_row(pages_of_a_small_heap_stay);
+    add_row(pages_of_a_used_heap_stay);
+    add_row(given_memory_stays);
     add_row(pages_of_an_empty_default_heap_go_back);
 }

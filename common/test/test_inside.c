@@ -3,6 +3,7 @@
 #include "suite.h"
 
 #include <string.h>
+#include <unistd.h>
 
 enum { BLOCKS_MAX = 1000 };
 static struct ma_block blocks[BLOCKS_MAX];
@@ -19,6 +20,11 @@ static struct ma_heap *make_used_heap(size_t count)
     return heap;
 }
 
+static size_t page_bytes(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
 START_TEST(default_heap_starts_without_a_region)
 {
     struct ma_heap *heap = ma_default_heap();
@@ -28,6 +34,7 @@ START_TEST(default_heap_starts_without_a_region)
     }
     ck_assert_ptr_nonnull(ma_malloc(1));
     ck_assert_uint_ge(ma_heap_stats(heap).region_bytes, MA_HEAP_SIZE);
+    ck_assert_uint_lt(ma_heap_stats(heap).region_bytes, MA_HEAP_SIZE + page_bytes());
 }
 END_TEST
 

@@ -43,6 +43,11 @@ START_TEST(i1_bounds)
     expect_broken("I1: base <= top <= limit");
     bookkeeping()[2] = top;
     expect_sound(heap);
+    uintptr_t start = bookkeeping()[0];
+    bookkeeping()[0] = bookkeeping()[1] + 16;
+    expect_broken("I1: base <= top <= limit");
+    bookkeeping()[0] = start;
+    expect_sound(heap);
 }
 END_TEST
 
@@ -70,6 +75,17 @@ START_TEST(i3_headers)
 }
 END_TEST
 
+// Links two free blocks with each other, and past one that lay between them. The first on the list
+// has none before it: its link there is its own address, mixed with the heap's secret.
+static void pass_over(unsigned char *first, unsigned char *last)
+{
+    uintptr_t *next = (uintptr_t *)(void *)first;
+    uintptr_t *prev = (uintptr_t *)(void *)last + 1;
+    uintptr_t secret = next[1] ^ (uintptr_t)(next + 1);
+    *next = (uintptr_t)header_of(last) ^ (uintptr_t)next ^ secret;
+    *prev = (uintptr_t)header_of(first) ^ (uintptr_t)prev ^ secret;
+}
+
 START_TEST(i4_lists)
 {
     static const char text[] = "I4: the free list holds the free blocks, linked both ways";
@@ -87,6 +103,13 @@ START_TEST(i4_lists)
     expect_broken(text);
     header_of(blocks[1])[STATE] = MA_BLOCK_USED;
     header_of(blocks[2])[STATE] = MA_BLOCK_USED; // on a list, but not free
+    expect_broken(text);
+    header_of(blocks[1])[STATE] = MA_BLOCK_FREE; // and both: their number is right
+    expect_broken(text);
+    header_of(blocks[1])[STATE] = MA_BLOCK_USED;
+    header_of(blocks[2])[STATE] = MA_BLOCK_FREE;
+    expect_sound(heap);
+    pass_over(blocks[4], blocks[0]); // free, but no longer on the list
     expect_broken(text);
 }
 END_TEST
@@ -125,12 +148,47 @@ START_TEST(i5_bins)
 }
 END_TEST
 
+static size_t place_of(uintptr_t word)
+{
+    size_t place = 0;
+    while (bookkeeping()[place] != word)
+        place++;
+    return place;
+}
+
+// A block that lies on the list of another bin, linked both ways.
+START_TEST(i5_bin_of_another_size)
+{
+    static uintptr_t before[MA_HEAP_MIN / sizeof(uintptr_t)];
+    make_blocks();
+    unsigned char *larger = take(heap, SIZE + 16);
+    take(heap, SIZE);
+    size_t bytes = ma_heap_stats(heap).padding_bytes;
+    ma_heap_free(heap, blocks[1]);
+    memcpy(before, heap, bytes);
+    ma_heap_free(heap, larger);
+    size_t bin = place_of((uintptr_t)header_of(larger));
+    ck_assert_uint_eq(place_of((uintptr_t)header_of(blocks[1])), bin - 1);
+    pass_over(blocks[1], larger);
+    bookkeeping()[bin] = 0;
+    for (size_t i = bin + 1; i < bytes / sizeof(uintptr_t); i++)
+        if (bookkeeping()[i] != before[i])
+            bookkeeping()[i] = before[i]; // the bitmap, behind the bins
+    expect_broken(
+        "I5: each free block is in the bin of its size, the bitmap names the filled bins");
+}
+END_TEST
+
 START_TEST(i6_coalesced)
 {
     make_blocks();
     ma_heap_free(heap, blocks[1]);
     header_of(blocks[2])[PREV_FREE] = 0; // so that free does not merge them
     ma_heap_free(heap, blocks[2]);
+    expect_broken("I6: no two free neighbours, and no free block before the top");
+    make_blocks();
+    ma_heap_free(heap, blocks[4]);
+    bookkeeping()[2] = (uintptr_t)header_of(blocks[5]); // the top
     expect_broken("I6: no two free neighbours, and no free block before the top");
 }
 END_TEST
@@ -163,6 +221,7 @@ void add_invariants_rows(void)
     add_loop_row(i3_headers, 6); // bytes of size and check
     add_row(i4_lists);
     add_row(i5_bins);
+    add_row(i5_bin_of_another_size);
     add_row(i6_coalesced);
     add_row(i7_boundary_tags);
 }

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SIZE = 100, HEADER_SIZE = 8 };
+enum { SIZE = 100, HEADER_SIZE = 8, STATE = 6 };
 
 // Three blocks in a row, and one behind them, so that none lies before the top.
 static struct ma_heap *heap;
@@ -177,6 +177,29 @@ START_TEST(pointer_into_the_top)
 }
 END_TEST
 
+// The header of a block remains there when the top takes it back.
+START_TEST(block_above_the_top)
+{
+    make_blocks();
+    uintptr_t *top = (uintptr_t *)(void *)heap + 2; // after start and base
+    *top = (uintptr_t)last - HEADER_SIZE;
+    expect_abort(call_free, last, "ma_heap_free", "not the start of a block");
+}
+END_TEST
+
+START_TEST(overwritten_header_of_a_freed_block)
+{
+    make_blocks();
+    for (size_t byte = 4; byte < 6; byte++) { // the check
+        ma_heap_free(heap, middle);
+        middle[byte - HEADER_SIZE] ^= 1;
+        expect_abort_about(call_malloc, NULL, middle, "ma_heap_malloc", "freed block overwritten");
+        middle[byte - HEADER_SIZE] ^= 1;
+        ck_assert_ptr_eq(take(heap, SIZE), middle);
+    }
+}
+END_TEST
+
 START_TEST(overwritten_header)
 {
     make_blocks();
@@ -201,6 +224,41 @@ START_TEST(overflow_into_the_next_header)
 }
 END_TEST
 
+// After the last block lies memory that was never handed out: it is zero, and calloc trusts in that.
+START_TEST(overflow_of_the_last_block)
+{
+    static const char text[] = "overflow: the last block ran into unused memory";
+    heap = ma_heap_create(65536);
+    last = take(heap, SIZE);
+    unsigned char *next = last + SIZE + 12; // 104 bytes can be used, 8 are the next header
+    last[SIZE + 4] = 1;
+    expect_abort(call_free, last, "ma_heap_free", "overflow: the next header is overwritten");
+    expect_abort_about(call_malloc, NULL, next, "ma_heap_malloc", text);
+    last[SIZE + 4] = 0;
+    last[SIZE + 11] = 1;
+    expect_abort_about(call_malloc, NULL, next, "ma_heap_malloc", text);
+    last[SIZE + 11] = 0;
+    ck_assert_ptr_eq(take(heap, SIZE), next);
+    expect_sound(heap);
+}
+END_TEST
+
+// Zeros, the most common value, are no state.
+START_TEST(state_overwritten)
+{
+    make_blocks();
+    middle[STATE - HEADER_SIZE] = 0;
+    expect_abort(call_free, middle, "ma_heap_free", "header overwritten");
+    middle[STATE - HEADER_SIZE] = MA_BLOCK_USED;
+    ma_heap_free(heap, middle);
+    middle[STATE - HEADER_SIZE] = 0;
+    expect_abort(call_free, middle, "ma_heap_free", "header overwritten");
+    expect_abort_about(call_malloc, NULL, middle, "ma_heap_malloc", "freed block overwritten");
+    middle[STATE - HEADER_SIZE] = MA_BLOCK_FREE;
+    expect_sound(heap);
+}
+END_TEST
+
 START_TEST(write_after_free)
 {
     make_blocks();
@@ -212,6 +270,52 @@ START_TEST(write_after_free)
         memset(middle + offset, 0, 8);
         expect_abort_about(call_malloc, NULL, middle, "ma_heap_malloc", "freed block overwritten");
     }
+}
+END_TEST
+
+static int call_calloc(void *unused)
+{
+    (void)unused;
+    ma_heap_calloc(heap, 1, SIZE);
+    return 0;
+}
+
+static int call_realloc_to_size(void *pointer)
+{
+    ma_heap_realloc(heap, pointer, SIZE);
+    return 0;
+}
+
+static int call_aligned_alloc(void *unused)
+{
+    (void)unused;
+    ma_heap_aligned_alloc(heap, 64, SIZE - 64);
+    return 0;
+}
+
+// Whatever takes a block names itself.
+START_TEST(each_call_names_a_write_after_free)
+{
+    make_blocks();
+    unsigned char *small = take(heap, 10);
+    take(heap, 10);
+    ma_heap_free(heap, middle);
+    memset(middle, 0x41, 8);
+    expect_abort_about(call_calloc, NULL, middle, "ma_heap_calloc", "freed block overwritten");
+    expect_abort_about(call_realloc_to_size, small, middle, "ma_heap_realloc",
+                       "freed block overwritten");
+}
+END_TEST
+
+START_TEST(aligned_alloc_names_a_write_after_free)
+{
+    make_blocks();
+    unsigned char *larger = take(heap, 4 * SIZE);
+    take(heap, SIZE);
+    ma_heap_free(heap, larger);
+    memset(larger, 0x41, 16);
+    expect_abort_about(call_aligned_alloc, NULL, larger, "ma_heap_aligned_alloc",
+                       "freed block overwritten");
 }
 END_TEST
 
@@ -236,6 +340,23 @@ START_TEST(overwritten_footer)
     expect_abort(call_free, middle, "ma_heap_free", "the freed block before it is overwritten");
     memset(left + SIZE - 4, 0, 8);
     expect_abort(call_free, middle, "ma_heap_free", "the freed block before it is overwritten");
+}
+END_TEST
+
+// The word before a used block, and the flag in its header, say that the block before it is free. It
+// is not, or no block begins where the word leads.
+START_TEST(forged_footer)
+{
+    enum { BLOCK = SIZE + 12, PREV_FREE = 7 };
+    make_blocks();
+    uintptr_t size = _i == 0 ? BLOCK : BLOCK + 48;
+    memset(left + BLOCK - 48 - HEADER_SIZE, 0,
+           HEADER_SIZE); // 48 bytes before the block in the middle
+    left[BLOCK - 48 - HEADER_SIZE] = (BLOCK + 48) / 16;
+    left[BLOCK - 48 - HEADER_SIZE + STATE] = MA_BLOCK_FREE;
+    memcpy(right - 2 * HEADER_SIZE, &size, sizeof size);
+    right[PREV_FREE - HEADER_SIZE] = 1;
+    expect_abort(call_free, right, "ma_heap_free", "the freed block before it is overwritten");
 }
 END_TEST
 
@@ -477,6 +598,20 @@ static void make_free_blocks(void *memory)
     message_count = 0;
 }
 
+// The ends of a list give the same secret away, for their links are mixed with their addresses, too.
+// Another heap has another.
+START_TEST(links_are_mixed)
+{
+    make_free_blocks(make_memory(65536));
+    uintptr_t *last_link = link_of(free_blocks[0], NEXT);
+    ck_assert_uint_ne(secret, 0);
+    ck_assert_uint_eq(*last_link ^ (uintptr_t)last_link, secret);
+    uintptr_t first_secret = secret;
+    make_free_blocks(make_memory(65536));
+    ck_assert_uint_ne(secret, first_secret);
+}
+END_TEST
+
 // The first block's links lead to a block that is free, but does not point back.
 START_TEST(forged_link)
 {
@@ -605,12 +740,19 @@ void add_misuse_rows(void)
     add_row(misaligned_pointer);
     add_row(interior_pointer);
     add_row(pointer_into_the_top);
+    add_row(block_above_the_top);
+    add_row(overwritten_header_of_a_freed_block);
     add_row(overwritten_header);
     add_row(changed_byte_of_the_size_is_seen);
     add_row(overflow_into_the_next_header);
+    add_row(overflow_of_the_last_block);
+    add_row(state_overwritten);
     add_row(write_after_free);
+    add_row(each_call_names_a_write_after_free);
+    add_row(aligned_alloc_names_a_write_after_free);
     add_row(write_after_free_beside_a_freed_block);
     add_row(overwritten_footer);
+    add_loop_row(forged_footer, 2);
     add_row(destroying_the_default_heap);
     add_row(handler_replaces_the_abort);
     add_row(handler_may_look_at_the_heap);
@@ -620,6 +762,7 @@ void add_misuse_rows(void)
     add_loop_row(pointer_of_an_inner_heap, 2);
     add_loop_row(pointer_of_an_outer_heap, 2);
     add_row(pointer_of_a_destroyed_heap);
+    add_row(links_are_mixed);
     add_loop_row(forged_link, 2);
     add_row(forged_link_on_the_way);
     add_loop_row(forged_link_beside_a_freed_block, 3);

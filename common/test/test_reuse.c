@@ -24,6 +24,19 @@ START_TEST(exhaustion_leaves_the_heap_intact)
 }
 END_TEST
 
+// The last block ends where the heap does, or less than 16 bytes before.
+START_TEST(last_bytes_are_used)
+{
+    struct ma_heap *heap = make_heap(65536 + (size_t)_i);
+    take(heap, 100);
+    struct ma_stats stats = ma_heap_stats(heap);
+    size_t last = stats.top_bytes / 16 * 16 - stats.header_bytes; // the header of one block
+    fill(take(heap, last), last, 1);
+    ck_assert_uint_lt(ma_heap_stats(heap).top_bytes, 16);
+    expect_sound(heap);
+}
+END_TEST
+
 START_TEST(every_call_reports_exhaustion)
 {
     struct ma_heap *heap = make_heap(65536);
@@ -40,6 +53,23 @@ START_TEST(every_call_reports_exhaustion)
     struct ma_stats after = ma_heap_stats(heap);
     ck_assert(same_stats(&before, &after));
     ck_assert(is_filled(block, 100, 1));
+    expect_sound(heap);
+}
+END_TEST
+
+// The last aligned block of a heap, wherever the heap ends.
+START_TEST(aligned_alloc_reports_exhaustion)
+{
+    struct ma_heap *heap = make_heap(MA_HEAP_MIN + 16 * (size_t)_i);
+    size_t count = 0;
+    errno = 0;
+    for (void *block; (block = ma_heap_aligned_alloc(heap, 256, 100)) != NULL; count++) {
+        ck_assert(is_aligned(block, 256));
+        fill(block, 100, 1);
+        expect_sound(heap);
+    }
+    ck_assert_int_eq(errno, ENOMEM);
+    ck_assert_uint_gt(count, 0);
     expect_sound(heap);
 }
 END_TEST
@@ -112,7 +142,9 @@ END_TEST
 void add_reuse_rows(void)
 {
     add_row(exhaustion_leaves_the_heap_intact);
+    add_loop_row(last_bytes_are_used, 16);
     add_row(every_call_reports_exhaustion);
+    add_loop_row(aligned_alloc_reports_exhaustion, 32);
     add_row(exhausted_heap_recovers);
     add_row(churn_beside_a_long_lived_block);
     add_row(freed_block_is_reused);

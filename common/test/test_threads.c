@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { THREADS = 4, STEPS = 20000, SLOTS = 64 };
@@ -97,6 +98,206 @@ START_TEST(second_malloc_during_the_first)
     ck_assert_msg(first_block != second_block, "two threads were given the same block");
     expect_sound(heap);
     ck_assert_uint_eq(ma_heap_stats(heap).live_blocks, 2);
+}
+END_TEST
+
+// --- every function waits ------------------------------------------------------------------------
+
+// While one thread is within ma_heap_walk, another calls a function of the same heap, or forks. It
+// must not come back before the walk ends.
+enum { TURN_MILLISECONDS = 50 };
+static struct ma_heap *shared_heap;
+static void *shared_block;
+static int call_is_done[2]; // a pipe
+static bool call_came_back;
+
+static bool see_block(const struct ma_block *block, void *context)
+{
+    (void)context;
+    return block == NULL;
+}
+
+static void call_malloc(void)
+{
+    ma_heap_malloc(shared_heap, 100);
+}
+
+static void call_free(void)
+{
+    ma_heap_free(shared_heap, shared_block);
+}
+
+static void call_calloc(void)
+{
+    ma_heap_calloc(shared_heap, 10, 10);
+}
+
+static void call_realloc(void)
+{
+    ma_heap_realloc(shared_heap, shared_block, 200);
+}
+
+static void call_aligned_alloc(void)
+{
+    ma_heap_aligned_alloc(shared_heap, 64, 100);
+}
+
+static void call_usable_size(void)
+{
+    ma_heap_usable_size(shared_heap, shared_block);
+}
+
+static void call_walk(void)
+{
+    ma_heap_walk(shared_heap, see_block, NULL);
+}
+
+static void call_stats(void)
+{
+    ma_heap_stats(shared_heap);
+}
+
+static void call_check(void)
+{
+    ma_heap_check(shared_heap);
+}
+
+static void call_extend(void)
+{
+    ma_heap_extend(shared_heap, 0);
+}
+
+static void call_fork(void)
+{
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    waitpid(child, NULL, 0);
+}
+
+// A thread's first block of a size comes from the heap.
+static void call_default_malloc(void)
+{
+    ma_malloc(100);
+}
+
+enum { MANY = 1000 };
+static void *many_blocks[MANY];
+
+// More than its cache keeps goes back to the heap.
+static void call_default_free(void)
+{
+    for (size_t i = 0; i < MANY; i++)
+        ma_free(many_blocks[i]);
+}
+
+static void *call_in_a_thread(void *call)
+{
+    (*(void (**)(void))call)();
+    return write(call_is_done[1], "", 1) == 1 ? NULL : call;
+}
+
+static bool let_another_call(const struct ma_block *block, void *call)
+{
+    struct pollfd done = {.fd = call_is_done[0], .events = POLLIN};
+    pthread_t thread;
+    (void)block;
+    if (pthread_create(&thread, NULL, call_in_a_thread, call) == 0)
+        pthread_detach(thread);
+    call_came_back = poll(&done, 1, TURN_MILLISECONDS) != 0;
+    return false;
+}
+
+// Fails if the call comes back during the walk, or not after it.
+static void expect_to_wait(struct ma_heap *heap, void (*call)(void))
+{
+    char byte;
+    ck_assert_int_eq(pipe(call_is_done), 0);
+    ma_heap_walk(heap, let_another_call, &call);
+    ck_assert_msg(!call_came_back, "it did not wait for the thread within ma_heap_walk");
+    ck_assert_int_eq(read(call_is_done[0], &byte, 1), 1);
+    expect_sound(heap);
+}
+
+START_TEST(every_function_waits)
+{
+    static void (*const calls[])(void) = {
+        call_malloc,      call_free, call_calloc, call_realloc, call_aligned_alloc,
+        call_usable_size, call_walk, call_stats,  call_check,   call_extend,
+    };
+    shared_heap = make_heap(65536);
+    shared_block = take(shared_heap, 100);
+    expect_to_wait(shared_heap, calls[_i]);
+}
+END_TEST
+
+START_TEST(caches_wait)
+{
+    for (size_t i = 0; i < MANY; i++)
+        ck_assert_ptr_nonnull(many_blocks[i] = ma_malloc(100));
+    expect_to_wait(ma_default_heap(), _i == 0 ? call_default_malloc : call_default_free);
+}
+END_TEST
+
+// For each heap: the default one, and the oldest and the newest of one's own.
+START_TEST(fork_waits)
+{
+    ck_assert_ptr_nonnull(ma_malloc(100));
+    struct ma_heap *heaps[] = {ma_default_heap(), make_heap(65536), ma_heap_create(65536)};
+    for (size_t i = 1; i < 3; i++)
+        take(heaps[i], 100);
+    expect_to_wait(heaps[_i], call_fork);
+}
+END_TEST
+
+// While fork waits for a heap, no other comes or goes.
+enum { HEAPS_MAX = 50 }; // ThreadSanitizer follows no more than 64 mutexes that one thread holds
+static struct ma_heap *many_heaps[HEAPS_MAX];
+static atomic_int heaps_changed;
+static atomic_bool walk_is_over;
+
+static void *change_heaps(void *made)
+{
+    unsigned char *memory = made;
+    for (size_t i = 0; i < HEAPS_MAX && !walk_is_over; i++) {
+        if (memory != NULL)
+            ma_heap_init(memory + i * MA_HEAP_MIN, MA_HEAP_MIN);
+        else
+            ma_heap_destroy(many_heaps[i]);
+        heaps_changed++;
+        usleep(TURN_MILLISECONDS * 1000 / 2);
+    }
+    return NULL;
+}
+
+static pthread_t forking, changing;
+
+static bool fork_and_change_heaps(const struct ma_block *block, void *memory)
+{
+    static void (*call)(void) = call_fork;
+    (void)block;
+    pthread_create(&forking, NULL, call_in_a_thread, &call);
+    pthread_create(&changing, NULL, change_heaps, memory);
+    for (int before = -1; before != heaps_changed && before != HEAPS_MAX;) {
+        before = heaps_changed;
+        poll(NULL, 0, TURN_MILLISECONDS);
+    }
+    return false;
+}
+
+START_TEST(heaps_come_and_go_after_fork)
+{
+    unsigned char *memory = make_memory((size_t)HEAPS_MAX * MA_HEAP_MIN);
+    for (size_t i = 0; _i == 1 && i < HEAPS_MAX; i++)
+        many_heaps[i] = ma_heap_init(memory + i * MA_HEAP_MIN, MA_HEAP_MIN);
+    struct ma_heap *heap = make_heap(65536);
+    take(heap, 100);
+    ck_assert_int_eq(pipe(call_is_done), 0);
+    ma_heap_walk(heap, fork_and_change_heaps, _i == 0 ? memory : NULL);
+    ck_assert_msg(heaps_changed < HEAPS_MAX, "all heaps changed while fork waited for one");
+    walk_is_over = true;
+    pthread_join(forking, NULL);
+    pthread_join(changing, NULL);
 }
 END_TEST
 
@@ -294,8 +495,11 @@ START_TEST(thousand_short_threads)
 {
     ma_free(ma_malloc(1 << 20));
     struct ma_stats before = ma_heap_stats(ma_default_heap());
+    run_workers(use_many_sizes, NULL); // the C library keeps some stacks
+    size_t mapped = mapped_bytes();
     for (int i = 0; i < 1000 / THREADS; i++)
         run_workers(use_many_sizes, NULL);
+    ck_assert_uint_lt(mapped_bytes(), mapped + (16 << 20));
     expect_nothing_left(&before);
     ck_assert_uint_le(ma_heap_stats(ma_default_heap()).region_bytes, before.region_bytes);
 }
@@ -339,6 +543,35 @@ START_TEST(free_in_late_destructors)
     ck_assert_uint_eq(after.cached_blocks, before.cached_blocks);
     ck_assert_uint_eq(after.live_blocks, before.live_blocks);
     expect_sound(ma_default_heap());
+}
+END_TEST
+
+static void count_cached(void *count)
+{
+    ma_free(ma_malloc(100));
+    *(size_t *)count = ma_heap_stats(ma_default_heap()).cached_blocks;
+}
+
+static void *count_when_ending(void *count)
+{
+    ma_free(ma_malloc(100));
+    pthread_setspecific(keys[0], count);
+    return NULL;
+}
+
+// What a destructor frees after the thread's cache was emptied goes back to the heap: no other cache is
+// begun, which nobody might empty.
+START_TEST(ended_cache_stays_closed)
+{
+    size_t cached = SIZE_MAX;
+    pthread_t thread;
+    ck_assert_int_eq(pthread_key_create(&keys[0], count_cached), 0);
+    ma_free(ma_malloc(1 << 20));
+    struct ma_stats before = ma_heap_stats(ma_default_heap());
+    ck_assert_int_eq(pthread_create(&thread, NULL, count_when_ending, &cached), 0);
+    pthread_join(thread, NULL);
+    ck_assert_uint_eq(cached, before.cached_blocks);
+    expect_nothing_left(&before);
 }
 END_TEST
 
@@ -447,6 +680,10 @@ END_TEST
 void add_threads_rows(void)
 {
     add_row(second_malloc_during_the_first);
+    add_loop_row(every_function_waits, 10);
+    add_loop_row(caches_wait, 2);
+    add_loop_row(fork_waits, 3);
+    add_loop_row(heaps_come_and_go_after_fork, 2);
     add_row(threads_with_blocks_of_their_own);
     add_row(threads_on_one_heap);
     add_row(threads_with_heaps_of_their_own);
@@ -455,6 +692,7 @@ void add_threads_rows(void)
     add_row(thread_exit_leaves_nothing);
     add_row(thousand_short_threads);
     add_row(free_in_late_destructors);
+    add_row(ended_cache_stays_closed);
     add_row(fork_while_others_allocate);
     add_row(fork_after_heaps_were_destroyed);
     add_row(heap_is_sound_while_others_allocate);
