@@ -191,7 +191,7 @@ struct ma_heap *ma_default_heap(void);
 
 /// Who holds a block.
 enum ma_block_state {
-    MA_BLOCK_USED = 'U', ///< owned by the program; a letter, since memory overwritten by zeros is none
+    MA_BLOCK_USED = 'U', ///< owned by the program (letters, since what zeros overwrote is no state)
     MA_BLOCK_FREE = 'F', ///< on a free list
     MA_BLOCK_CACHED = 'C' ///< freed, kept by a thread for its next request of that size (stage 5)
 };
