@@ -254,6 +254,10 @@ START_TEST(state_overwritten)
     middle[STATE - HEADER_SIZE] = 0;
     expect_abort(call_free, middle, "ma_heap_free", "header overwritten");
     expect_abort_about(call_malloc, NULL, middle, "ma_heap_malloc", "freed block overwritten");
+    ma_set_misuse_handler(note_message);
+    ma_heap_free(heap, middle);
+    expect_message(middle, "ma_heap_free", "header overwritten");
+    ma_set_misuse_handler(NULL);
     middle[STATE - HEADER_SIZE] = MA_BLOCK_FREE;
     expect_sound(heap);
 }
