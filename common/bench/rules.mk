@@ -1,0 +1,57 @@
+# The stages beside libc and other allocators.
+
+bench = $(BUILD)/bench
+bench_files = common/bench/measure.c common/trace/trace.c common/trace/table.c \
+  $(wildcard common/bench/*.h common/trace/*.h) $(interface)
+bench_programs = $(patsubst %,$(bench)/%,replay large growth threads latency)
+
+$(bench_programs): $(bench)/%: common/bench/%.c $(bench_files)
+	$(call build,LD,$(no_builtin) -pthread -ldl)
+
+$(bench)/stage5-nocache.so: common/preload/preload.c $(call files,5) $(flags)
+	$(call build,SO,$(preload_flags) -DMA_THREAD_CACHE=0 -I$(dir_5))
+
+bench_run = BUILD=$(BUILD) common/bench/run $(if $(QUICK),--quick)
+
+## make bench                        all stages, libc and other allocators on real programs: time, memory
+## make bench-threads bench-growth bench-latency
+##                                   threads that free each other's blocks; many live blocks; single
+##                                   calls; QUICK=1 for each of the four: under a minute
+.PHONY: bench bench-threads bench-growth bench-latency
+bench: $(preloads) $(trace_recorder) $(trace)/generate $(bench)/replay $(bench)/large
+	@$(bench_run) replay
+
+bench-threads: $(preloads) $(bench)/stage5-nocache.so $(bench)/threads
+	@$(bench_run) threads
+
+bench-growth: $(preloads) $(bench)/growth
+	@$(bench_run) growth
+
+bench-latency: $(preloads) $(bench)/latency
+	@$(bench_run) latency
+
+# --- instructions, counted ------------------------------------------------------------------------
+
+# With the allocator in the same program; stage 1 with a region that holds all it is asked for. Older
+# valgrinds cannot read what clang writes for debuggers by default.
+instructions_files = common/bench/instructions.c common/bench/measure.c common/bench/measure.h $(interface)
+instructions_flags = $(no_builtin) -gdwarf-4 -pthread -ldl
+instructions_libc = -Dma_malloc=malloc -Dma_free=free -Wl,-z,now
+instructions = $(STAGES:%=$(bench)/instructions-stage%)
+
+$(instructions): $(bench)/instructions-stage%: $(instructions_files) $$(call files,$$*)
+	$(call build,LD,$(instructions_flags) $(region_$*) -I$(dir_$*))
+
+$(bench)/instructions-libc: $(instructions_files)
+	$(call build,LD,$(instructions_flags) -Istage1-bump $(instructions_libc))
+
+## make bench-instructions           instructions per malloc/free pair, counted by callgrind; fails if a
+##                                   stage got more than 3 % worse; UPDATE=1 commits the new figures
+.PHONY: bench-instructions
+bench-instructions: $(instructions) $(bench)/instructions-libc
+	@CC='$(CC)' CFLAGS='$(CFLAGS)' BUILD=$(BUILD) common/bench/instructions $(if $(UPDATE),--update)
+
+## make test-bench                   the bench itself: its arithmetic, its tables, its programs
+.PHONY: test-bench
+test-bench: $(preloads) $(bench_programs)
+	@BUILD=$(BUILD) common/bench/test

@@ -1,0 +1,8 @@
+# Faults planted one at a time.
+
+## make mutants                      faults planted one at a time: does the suite fail? a table of what
+##                                   killed each; STAGE=N, ALL=1 (every stage), ONLY=name, EVERY=3 (a third)
+.PHONY: mutants
+mutants: $(test_objects)
+	@BUILD=$(BUILD) CC='$(CC)' CFLAGS='$(CFLAGS)' COMPILE='$(COMPILE)' common/test/mutants/run \
+	  $(if $(ALL),--all) $(if $(STAGE),--stage=$(STAGE)) $(if $(EVERY),--every=$(EVERY)) $(ONLY)

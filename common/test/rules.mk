@@ -1,0 +1,54 @@
+# The suite, on every stage and on an allocator of the reader's own.
+
+test_sources = $(wildcard common/test/*.c)
+test_objects = $(test_sources:common/test/%.c=$(BUILD)/test/%.o)
+tests = $(STAGES:%=$(BUILD)/test/stage%)
+
+# check is asked for when the recipe runs: `make test` may just have installed it.
+$(BUILD)/test/%.o: common/test/%.c $(wildcard common/test/*.h) $(interface) | need-check
+	$(call build,CC,-c -Istage1-bump $$(pkg-config --cflags check))
+
+$(tests) $(BUILD)/test/mine: $(BUILD)/test/%: $(test_objects) $(BUILD)/%/libma.a
+	$(call build,LD,$$(pkg-config --libs check) -pthread)
+
+.PHONY: need-check
+need-check:
+	@common/setup test
+
+## make test                         the check suite on all stages (installs check if it may)
+## make test-stageN                  the check suite on one stage
+.PHONY: test check $(STAGES:%=test-stage%)
+test check: $(STAGES:%=test-stage%)
+
+$(STAGES:%=test-stage%): test-stage%: $(BUILD)/test/stage%
+	@$< $*
+
+## make matrix                       which stage can do what, from a run just made
+.PHONY: matrix
+matrix: $(tests)
+	@BUILD=$(BUILD) common/test/show-matrix
+
+# --- the reader's own -----------------------------------------------------------------------------
+
+## make test-mine MINE=dir STAGE=N   the suite against your own allocator.c, at the level of stage N
+## make view-mine run-mine           as view-stageN and run-stageN, with MINE=dir
+.PHONY: test-mine
+test-mine: need-mine need-stage $(BUILD)/test/mine
+	@$(BUILD)/test/mine $(STAGE)
+
+.PHONY: need-stage
+need-stage:
+	@if [ -z '$(filter $(STAGES),$(STAGE))' ]; then \
+	  echo 'usage: make $(MAKECMDGOALS) MINE=dir STAGE=N   (N is 1 to 5)' >&2; exit 2; fi
+
+# --- under tools ----------------------------------------------------------------------------------
+
+## make test-asan test-tsan test-valgrind test-levels test-m32
+##                                   the suite under sanitizers and valgrind, at -O0 and -O3, programs
+##                                   in 32 bits; COMPILERS='gcc clang', LEVELS='-O0 -O3', STAGE='4 5'
+test_tools = test-asan test-tsan test-valgrind test-levels test-m32
+.PHONY: $(test_tools)
+$(test_tools): test-%: need-check
+	@common/setup trust
+	@BUILD=$(BUILD) MAKE='$(MAKE)' COMPILERS='$(COMPILERS)' LEVELS='$(LEVELS)' STAGES='$(STAGE)' \
+	  EXCLUDE='$(EXCLUDE)' common/test/under $*
