@@ -52,14 +52,44 @@ linux = $(filter Linux,$(shell uname -s))
 .SECONDEXPANSION: # for $$(call files,$$*): the files of the stage whose number the target has
 .SUFFIXES:
 
-## make                              build all that needs only a C compiler and make
+## Look
+##   make tour                    the five stages at work, in five minutes
+##   make view-stageN             draw a heap step by step; SCRIPT=coalesce
+##   make run-stageN CMD='git log'
+##                                a real program on stage N, not on libc's malloc
+## Read
+##   make diff-stageN             what stage N changes in the stage before it
+##   make docs                    the book, as build/docs/html/index.html
+## Prove
+##   make test test-stageN        the suite on all stages, or on one
+##   make matrix                  which stage can do what, from a run just made
+##   make test-misuse             300 programs that misuse malloc, on all stages
+## Measure
+##   make bench                   time and memory beside libc, jemalloc and others;
+##                                QUICK=1: in a minute
+## Your own
+##   make test-mine MINE=dir STAGE=N
+##                                the suite on dir/allocator.c, as stage N
+##   make view-mine run-mine      as view-stageN and run-stageN, with MINE=dir
+##
+## N is 1 to 5. make alone builds the stages.
+##   make help help-all           this list, and the rest
+
 .PHONY: all
 all: $(STAGES:%=$(BUILD)/stage%/libma.a) $$(preloads)
 
-## make help                         list these commands
-.PHONY: help
+.PHONY: help help-all
 help:
-	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+
+help-all: help
+	@echo
+	@sed -n 's/^## \{0,1\}//p' $(wordlist 2,99,$(MAKEFILE_LIST))
+
+# What no rule makes: a command that does not exist, or a file that is missing.
+.DEFAULT:
+	@$(if $(filter $@,$(MAKECMDGOALS)),common/unknown '$@' $(MAKEFILE_LIST),\
+	  echo >&2 '$@ is missing, and no rule makes it'; exit 2)
 
 # --- the stages -----------------------------------------------------------------------------------
 
@@ -107,8 +137,6 @@ include $(parts:%=common/%/rules.mk) docs/rules.mk
 
 # --- small tools ----------------------------------------------------------------------------------
 
-## make diff-stageN                  what stage N changes in the stage before it
-## make diffstat                     how much that is, against the budget
 .PHONY: $(STAGES:%=diff-stage%) diffstat
 diff-stage1:
 	@echo 'Stage 1 has no stage before it. Read $(dir_1)/README.md, then make diff-stage2.'
@@ -118,15 +146,13 @@ diff-stage3: before = $(dir_2)
 diff-stage4: before = $(dir_3)
 diff-stage5: before = $(dir_4)
 diff-stage2 diff-stage3 diff-stage4 diff-stage5: diff-stage%:
-	@common/diff $(before)/allocator.c $(dir_$*)/allocator.c
+	@common/diff $(before) $(dir_$*) $(FILE)
 
 diffstat:
-	@common/diff --stat $(foreach n,$(STAGES),$(dir_$(n))/allocator.c)
+	@common/diff --stat $(foreach n,$(STAGES),$(dir_$(n)))
 
 c_files = $(wildcard stage*/*.[ch] common/*/*.[ch] common/*/*/*.[ch] docs/examples/*.[ch])
 
-## make lint                         all that can be checked without running: style, quotes, headers
-## make format                       lay out the C files as .clang-format says
 .PHONY: lint format
 lint:
 	@common/setup lint
@@ -135,8 +161,6 @@ lint:
 format:
 	clang-format -i $(c_files)
 
-## make setup                        install what tests, documentation and checks need
-## make clean                        remove build/
 .PHONY: setup clean
 setup:
 	@common/setup

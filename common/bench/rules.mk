@@ -13,10 +13,13 @@ $(bench)/stage5-nocache.so: common/preload/preload.c $(call files,5) $(flags)
 
 bench_run = BUILD=$(BUILD) common/bench/run $(if $(QUICK),--quick)
 
-## make bench                        all stages, libc and other allocators on real programs: time, memory
-## make bench-threads bench-growth bench-latency
-##                                   threads that free each other's blocks; many live blocks; single
-##                                   calls; QUICK=1 for each of the four: under a minute
+## Measure, further; QUICK=1: in a minute
+##   make bench-threads           threads that free each other's blocks
+##   make bench-growth            many live blocks
+##   make bench-latency           single calls
+##   make bench-instructions      instructions of a malloc/free pair, counted;
+##                                fails if 3 % worse; UPDATE=1 notes the figures
+##   make test-bench              the bench itself: arithmetic, tables, programs
 .PHONY: bench bench-threads bench-growth bench-latency
 bench: $(preloads) $(trace_recorder) $(trace)/generate $(bench)/replay $(bench)/large
 	@$(bench_run) replay
@@ -45,13 +48,10 @@ $(instructions): $(bench)/instructions-stage%: $(instructions_files) $$(call fil
 $(bench)/instructions-libc: $(instructions_files)
 	$(call build,LD,$(instructions_flags) -Istage1-bump $(instructions_libc))
 
-## make bench-instructions           instructions per malloc/free pair, counted by callgrind; fails if a
-##                                   stage got more than 3 % worse; UPDATE=1 commits the new figures
 .PHONY: bench-instructions
 bench-instructions: $(instructions) $(bench)/instructions-libc
 	@CC='$(CC)' CFLAGS='$(CFLAGS)' BUILD=$(BUILD) common/bench/instructions $(if $(UPDATE),--update)
 
-## make test-bench                   the bench itself: its arithmetic, its tables, its programs
 .PHONY: test-bench
 test-bench: $(preloads) $(bench_programs)
 	@BUILD=$(BUILD) common/bench/test

@@ -17,12 +17,12 @@ $(BUILD)/preload/mine.so: common/preload/preload.c $(mine) $(flags)
 $(BUILD)/preload/test_contract: common/preload/test_contract.c $(flags)
 	$(call build,LD)
 
-## make run-stageN CMD='git log'     run a real program on stage N instead of libc's malloc
+## Whole programs
+##   make test-programs           real programs on every stage, compared with libc
 .PHONY: $(STAGES:%=run-stage%) run-mine
 $(STAGES:%=run-stage%) run-mine: run-%: $(BUILD)/preload/%.so
 	@common/preload/run $< '$(subst ','\'',$(value CMD))'
 
-## make test-programs                real programs on every stage, compared with libc
 .PHONY: test-programs
 test-programs: $(preloads) $(BUILD)/preload/test_contract
 	@common/setup programs

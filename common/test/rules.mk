@@ -15,23 +15,24 @@ $(tests) $(BUILD)/test/mine: $(BUILD)/test/%: $(test_objects) $(BUILD)/%/libma.a
 need-check:
 	@common/setup test
 
-## make test                         the check suite on all stages (installs check if it may)
-## make test-stageN                  the check suite on one stage
+## Prove, further
+##   make check                   as make test
+##   make test-asan test-tsan test-valgrind test-levels test-m32
+##                                the suite under sanitizers and valgrind, at -O0
+##                                and -O3, programs in 32 bits; STAGE='4 5',
+##                                COMPILERS='gcc clang', LEVELS='-O0 -O3'
 .PHONY: test check $(STAGES:%=test-stage%)
 test check: $(STAGES:%=test-stage%)
 
 $(STAGES:%=test-stage%): test-stage%: $(BUILD)/test/stage%
 	@$< $*
 
-## make matrix                       which stage can do what, from a run just made
 .PHONY: matrix
 matrix: $(tests)
 	@BUILD=$(BUILD) common/test/show-matrix
 
 # --- the reader's own -----------------------------------------------------------------------------
 
-## make test-mine MINE=dir STAGE=N   the suite against your own allocator.c, at the level of stage N
-## make view-mine run-mine           as view-stageN and run-stageN, with MINE=dir
 .PHONY: test-mine
 test-mine: need-mine need-stage $(BUILD)/test/mine
 	@$(BUILD)/test/mine $(STAGE)
@@ -43,9 +44,6 @@ need-stage:
 
 # --- under tools ----------------------------------------------------------------------------------
 
-## make test-asan test-tsan test-valgrind test-levels test-m32
-##                                   the suite under sanitizers and valgrind, at -O0 and -O3, programs
-##                                   in 32 bits; COMPILERS='gcc clang', LEVELS='-O0 -O3', STAGE='4 5'
 test_tools = test-asan test-tsan test-valgrind test-levels test-m32
 .PHONY: $(test_tools)
 $(test_tools): test-%: need-check

@@ -21,10 +21,16 @@ $(trace_replays): $(trace)/replay-%: $(trace)/replay.o $(trace)/trace.o $(trace)
   $(BUILD)/%/libma.a
 	$(call build,LD,-pthread)
 
-## make trace CMD='git log' OUT=file record what a real program asks of its allocator
-## make generate TRACE=churn OUT=f   make up a trace; SEED=1, OPS=100000; without TRACE: a list
-## make replay TRACE=file STAGE=N    replay it on one stage, contents and invariants checked
-## make convert TRACE=file           a trace of any dialect in the plain format, with a summary
+## Traces
+##   make trace CMD='git log' OUT=file
+##                                record what a program asks of its allocator
+##   make generate TRACE=churn OUT=file
+##                                make up a trace; SEED=1, OPS=100000; without
+##                                TRACE: a list
+##   make replay TRACE=file STAGE=N
+##                                replay it, contents and invariants checked
+##   make convert TRACE=file      a trace of any dialect in the plain format
+##   make test-trace              parser, recorder, generators, replay
 .PHONY: trace generate convert replay
 trace: $(trace)/record.so
 	@common/trace/record $< '$(subst ','\'',$(value CMD))' '$(OUT)'
@@ -41,7 +47,6 @@ replay: $(if $(filter $(STAGES),$(STAGE)),$(trace)/replay-stage$(STAGE))
 	  echo 'usage: make replay TRACE=x.trace STAGE=N   (N is 1 to 5)' >&2; exit 2; fi
 	@$< '$(TRACE)'
 
-## make test-trace                   parser, recorder, generators, replay
 .PHONY: test-trace
 test-trace: $(trace)/generate $(trace)/convert $(trace_replays) $(trace_recorder)
 	@CC='$(CC)' BUILD=$(BUILD) common/trace/test

@@ -14,7 +14,11 @@ $(views) $(BUILD)/view/mine: $(BUILD)/view/%: $(view_objects) $(BUILD)/%/libma.a
 $(view_threads): $(BUILD)/view/threads-%: $(BUILD)/view/threads.o $(BUILD)/%/libma.a
 	$(call build,LD,-pthread)
 
-## make tour                         see the five stages at work, in five minutes
+## Look, further
+##   make view-stageN SCRIPT=file
+##                                a script of your own; FORMAT=svg, WIDTH=columns,
+##                                BRIEF=1: no tables
+##   make test-view               the heap maps on every sample script
 .PHONY: tour
 tour: $(views) $(view_threads)
 	@common/view/tour $(BUILD)/view
@@ -22,13 +26,10 @@ tour: $(views) $(view_threads)
 view_options = $(if $(FORMAT),--format=$(FORMAT)) $(if $(WIDTH),--width=$(WIDTH)) \
   $(if $(BRIEF),--brief) $(if $(SIZE),--size=$(SIZE))
 
-## make view-stageN SCRIPT=file      run a small script, draw the heap after every step; FORMAT=svg,
-##                                   WIDTH=columns, BRIEF=1 (no tables)
 .PHONY: $(STAGES:%=view-stage%) view-mine
 $(STAGES:%=view-stage%) view-mine: view-%: $(BUILD)/view/%
 	@$< $(view_options) $(SCRIPT)
 
-## make test-view                    the heap maps on every sample script
 .PHONY: test-view
 test-view: $(views) $(view_threads)
 	@common/view/test $(BUILD)/view

@@ -1,4 +1,4 @@
-## make coverage                     lines and branches that the suite reaches; what is not has a reason
+##   make coverage                lines and branches that the suite reaches
 .PHONY: coverage
 coverage: need-check
 	@common/setup trust

@@ -35,8 +35,9 @@ $(faults)/objects: common/test/faults/objects.cc $(flags)
 	$(Q)$(CXX) -std=c++17 -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(WERROR) $(CFLAGS) $< -o $@ \
 	  -pthread
 
-## make test-faults                  memory refused, limits, fork, signals, dying threads, C++, dlopen
-## make soak MINUTES=10              a mixed load on stages 4 and 5: memory stays flat
+##   make test-faults             memory refused, limits, fork, signals, threads
+##                                that die, C++, dlopen
+##   make soak MINUTES=10         a mixed load on stages 4 and 5: memory stays flat
 .PHONY: test-faults soak
 test-faults: $(preloads) $(faults_preloaded) $(faults)/threads-stage5 \
   $(foreach name,$(faults_linked),$(STAGES:%=$(faults)/$(name)-stage%))

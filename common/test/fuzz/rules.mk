@@ -37,8 +37,9 @@ $(model)/replay-script: common/test/fuzz/replay.c $(fuzz_script) $(fuzz_headers)
 need-clang:
 	@common/test/fuzz/has-clang $(FUZZ_CC)
 
-## make fuzz-stageN SECONDS=60       libFuzzer with sanitizers on stage N; fuzz-trace and fuzz-script: the
-##                                   parsers; make fuzz: all of them
+##   make fuzz-stageN             libFuzzer and sanitizers on stage N; SECONDS=60
+##   make fuzz-trace fuzz-script  the same on the parsers
+##   make fuzz                    the same on all
 .PHONY: fuzz $(STAGES:%=fuzz-stage%) fuzz-trace fuzz-script
 fuzz: $(STAGES:%=fuzz-stage%) fuzz-trace fuzz-script
 

@@ -13,8 +13,8 @@ $(misuse)/observe: common/test/misuse/observe.c $(flags)
 $(misuse_messages): $(misuse)/messages-stage%: common/test/misuse/messages.c $$(call files,$$*) $(flags)
 	$(call build,LD,$(no_builtin) -I$(dir_$*) -pthread)
 
-## make test-misuse                  more than 300 small programs that misuse malloc, on every stage
-## make misuse-table                 how all stages and the other allocators end them; SUMS=1: only sums
+##   make misuse-table            how the stages and other allocators end misuse;
+##                                SUMS=1: only sums
 .PHONY: test-misuse misuse-table
 test-misuse: $(preloads) $(misuse)/probe $(misuse)/observe $(misuse_messages)
 	@BUILD=$(BUILD) common/test/misuse/run

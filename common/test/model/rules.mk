@@ -24,9 +24,10 @@ need-model-stage:
 	  echo 'usage: make $(MAKECMDGOALS) [SEED=N] [OPS=N] [STAGE=N] [MINE=dir STAGE=N]   (N is 1 to 5)' >&2; \
 	  exit 2; fi
 
-## make test-model SEED=N OPS=N STAGE=N  random operations on several heaps beside a model; all optional
-## make test-placement SEED=N OPS=N  each address of stages 3 and 4 beside a prediction
-## make test-model-teeth             planted faults that the two must find, and shrink to a few lines
+##   make test-model              random operations beside a model; SEED=N, OPS=N,
+##                                STAGE=N, MINE=dir
+##   make test-placement          the addresses of stages 3 and 4 as predicted
+##   make test-model-teeth        faults that the two must find, and shrink
 .PHONY: test-model test-placement test-model-teeth
 test-model: need-model-stage $(model_stages:%=$(model_dir)/stage%) $(model)/replay-trace \
   $(model)/replay-script

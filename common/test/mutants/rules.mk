@@ -1,7 +1,7 @@
 # Faults planted one at a time.
 
-## make mutants                      faults planted one at a time: does the suite fail? a table of what
-##                                   killed each; STAGE=N, ALL=1 (every stage), ONLY=name, EVERY=3 (a third)
+##   make mutants                 faults planted one at a time, what killed each;
+##                                STAGE=N, ALL=1, ONLY=name, EVERY=3: a third
 .PHONY: mutants
 mutants: $(test_objects)
 	@BUILD=$(BUILD) CC='$(CC)' CFLAGS='$(CFLAGS)' COMPILE='$(COMPILE)' common/test/mutants/run \

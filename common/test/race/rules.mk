@@ -1,4 +1,4 @@
-## make test-race                    what ThreadSanitizer says about two threads on every stage
+##   make test-race               what ThreadSanitizer says of two threads
 .PHONY: test-race
 test-race:
 	@CC=$(CC) BUILD=$(BUILD) common/test/race/run
