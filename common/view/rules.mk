@@ -28,7 +28,7 @@ view_options = $(if $(FORMAT),--format=$(FORMAT)) $(if $(WIDTH),--width=$(WIDTH)
 
 .PHONY: $(STAGES:%=view-stage%) view-mine
 $(STAGES:%=view-stage%) view-mine: view-%: $(BUILD)/view/%
-	@$< $(view_options) $(SCRIPT)
+	@common/view/show $< '$(SCRIPT)' $(view_options)
 
 .PHONY: test-view
 test-view: $(views) $(view_threads)

@@ -162,7 +162,7 @@ static char *read_all(FILE *file, size_t *length)
 static char *read_script(const struct options *options, size_t *length)
 {
     if (options->file == NULL && isatty(fileno(stdin)))
-        fputs("reading a script from standard input; end it with Ctrl-D (or give SCRIPT=file)\n",
+        fputs("reading a script from standard input; end it with Ctrl-D (or name a file)\n",
               stderr);
     FILE *file = options->file == NULL ? stdin : fopen(options->file, "r");
     char *text = file == NULL ? NULL : read_all(file, length);
