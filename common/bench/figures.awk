@@ -10,14 +10,8 @@ function mean_ratio(column, name, other,    i, mean) {
     return geometric_mean(mean)
 }
 
-function cost_at(key, name) {
-    if (median(key, name, "ns") == "-")
-        return "-"
-    return (median(key, name, "ns") - median(key, name, "own")) / median(key, name, "pairs")
-}
-
 function growth_of(name, order) {
-    return quotient(cost_at(order " 1000000", name), cost_at(order " 10000", name))
+    return quotient(cost(order " 1000000", name), cost(order " 10000", name))
 }
 
 function percent_left(name,    share) {

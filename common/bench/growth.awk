@@ -1,12 +1,5 @@
 # Tables from growth.csv: what an operation costs when many blocks are live, and memory.
 
-# Nanoseconds of a free and a malloc, without those of the program.
-function cost(key, name) {
-    if (median(key, name, "ns") == "-")
-        return "-"
-    return (median(key, name, "ns") - median(key, name, "own")) / median(key, name, "pairs")
-}
-
 # Of the cases of one order: "random" or "oldest".
 function growth_table(title, what, order,    i, j, line, part) {
     print_header(title, "live blocks", 12, 10)

@@ -1,12 +1,6 @@
 # Points for a plot, x, contestant and y on a line, from what `compare` wrote: -v what=growth-random,
 # growth-oldest, growth-memory, threads-private, threads-cross, latency-malloc or latency-free. Used with statistics.awk.
 
-function cost(key, name) {
-    if (median(key, name, "ns") == "-")
-        return "-"
-    return (median(key, name, "ns") - median(key, name, "own")) / median(key, name, "pairs")
-}
-
 # key: an order, random or oldest, and a number of live blocks.
 function growth_point(key, name,    part) {
     split(key, part, " ")

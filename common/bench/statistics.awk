@@ -65,6 +65,13 @@ function median(key, name, column) {
     return medians[key, name, column]
 }
 
+# Nanoseconds of a free and a malloc in growth.csv, without those of the program.
+function cost(key, name) {
+    if (median(key, name, "ns") == "-")
+        return "-"
+    return (median(key, name, "ns") - median(key, name, "own")) / median(key, name, "pairs")
+}
+
 # a / b, or "-" if one of them is missing.
 function quotient(a, b) {
     return a == "-" || b == "-" || a == "" || b == "" || b == 0 ? "-" : a / b

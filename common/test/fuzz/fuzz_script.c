@@ -3,7 +3,7 @@
 
 #define _GNU_SOURCE // for fmemopen under -std=c11
 
-#include "target.h"
+#include "parser.h"
 
 #include "../../view/script.h"
 
@@ -11,14 +11,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void expect(bool holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "fuzz_script: not so: %s\n", what);
-        abort();
-    }
-}
 
 static bool within(struct script_text part, const char *text, size_t size)
 {
@@ -70,9 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct script script;
     struct script_error error;
-    char *text = malloc(size == 0 ? 1 : size); // of just that size: reads behind it are found out
-    expect(text != NULL, "there is memory for the text");
-    memcpy(text, data, size);
+    char *text = exact_copy(data, size);
     if (script_parse(text, size, &script, &error)) {
         look_at_script(&script, text, size);
         script_free(&script);

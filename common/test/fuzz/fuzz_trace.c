@@ -1,21 +1,13 @@
 // A libFuzzer target: the parser of traces. What it accepts must keep what trace.h promises, so that
 // it can be replayed; what it refuses must have a line and a reason.
 
-#include "target.h"
+#include "parser.h"
 
 #include "../../trace/trace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void expect(bool holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "fuzz_trace: not so: %s\n", what);
-        abort();
-    }
-}
 
 static void replay_one(const struct trace_op *op, bool *live, size_t *live_count)
 {
@@ -54,9 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct trace trace;
     struct trace_error error;
-    char *text = malloc(size == 0 ? 1 : size); // of just that size: reads behind it are found out
-    expect(text != NULL, "there is memory for the text");
-    memcpy(text, data, size);
+    char *text = exact_copy(data, size);
     if (trace_parse(text, size, &trace, &error)) {
         replay(&trace);
         trace_release(&trace);
