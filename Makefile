@@ -114,8 +114,8 @@ $(BUILD)/include/allocator.h: stage1-bump/allocator.h
 
 .PHONY: need-mine
 need-mine:
-	@if [ ! -f '$(MINE)/allocator.c' ]; then \
-	  echo 'MINE=dir is missing, or there is no dir/allocator.c' >&2; exit 2; fi
+	@if [ -z '$(MINE)' ]; then echo 'MINE=dir is missing: the directory of your allocator.c' >&2; exit 2; \
+	elif [ ! -f '$(MINE)/allocator.c' ]; then echo 'there is no $(MINE)/allocator.c' >&2; exit 2; fi
 
 # Written only if what is made was made with other flags.
 flags_now := $(COMPILE) - $(CXX) - $(FUZZ_CC)

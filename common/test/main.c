@@ -1,5 +1,6 @@
 // The runner: runs every row of the matrix as the stage it is told, and sees that what must fail
-// fails. Usage: stage3 3 [matrix]
+// fails. Usage: stage3 3 [matrix]. With --mine=DIR before that, it judges the allocator that a reader
+// wrote there: it shows few failures, and praises what must fail and passes.
 
 #include "suite.h"
 
@@ -15,6 +16,7 @@ enum {
     NAME_MAX_LENGTH = 63,
     EXIT_USAGE = 2,
     MUST_FAIL_TIMEOUT = 120, // seconds for a must-fail row, all its tests together
+    SHOWN_MAX = 5, // rows of the reader's own that are shown
 };
 
 static const char test_timeout[] = "30"; // seconds, unless the environment says otherwise
@@ -42,6 +44,7 @@ struct row {
     int times;
     const char *tag;
     enum verdict verdict; // what the matrix expects of this stage
+    bool is_limit; // the next stage leaves it behind
 };
 
 static struct row rows[ROWS_MAX];
@@ -81,6 +84,7 @@ static struct row *find_row(const char *name)
 // --- the matrix ----------------------------------------------------------------------------------
 
 static const char *matrix_path = "common/test/matrix";
+static const char *mine; // the directory of the reader's own allocator, or NULL
 
 static enum verdict verdict_named(const char *word)
 {
@@ -110,11 +114,14 @@ static bool read_line(const char *line, int number, int stage)
         problem = "no test has this name";
     else if (problem == NULL && row->verdict != NO_VERDICT)
         problem = "a second row of this name";
-    if (problem == NULL)
-        row->verdict = verdict_named(words[stage - 1]);
-    else
+    if (problem != NULL) {
         fprintf(stderr, "%s:%d: %s: %s\n", matrix_path, number, name, problem);
-    return problem == NULL;
+        return false;
+    }
+    row->verdict = verdict_named(words[stage - 1]);
+    row->is_limit = row->verdict == MUST_FAIL ||
+                    (stage < STAGES && verdict_named(words[stage]) == NOT_APPLICABLE);
+    return true;
 }
 
 static bool all_rows_have_verdicts(void)
@@ -204,21 +211,30 @@ static SRunner *make_runner(int stage)
 
 // --- results -------------------------------------------------------------------------------------
 
+// The first result of a row that is no pass, or else the last, or else NULL: it did not run.
+static TestResult *result_of(const struct row *row, TestResult **results, int count)
+{
+    TestResult *result = NULL;
+    for (int i = 0; i < count; i++)
+        if (strcmp(tr_tcname(results[i]), row->test->name) == 0) {
+            result = results[i];
+            if (tr_rtype(result) != CK_PASS)
+                break;
+        }
+    return result;
+}
+
 // What a run showed of a row: yes, no (it failed, as it must), - (n/a), ! (not what the matrix
 // expects), ? (not run).
-static const char *result_of(const struct row *row, TestResult **results, int count)
+static const char *word_for(const struct row *row, TestResult *result)
 {
     if (row->verdict == NOT_APPLICABLE)
         return "-";
-    const char *result = "?";
-    for (int i = 0; i < count; i++) {
-        if (strcmp(tr_tcname(results[i]), row->test->name) != 0)
-            continue;
-        if (tr_rtype(results[i]) != CK_PASS)
-            return "!";
-        result = row->verdict == PASS ? "yes" : "no";
-    }
-    return result;
+    if (result == NULL)
+        return "?";
+    if (tr_rtype(result) != CK_PASS)
+        return "!";
+    return row->verdict == PASS ? "yes" : "no";
 }
 
 // For show-matrix: a line for every row, in a file beside the program.
@@ -234,32 +250,97 @@ static void write_results(SRunner *runner, const char *program)
     TestResult **results = srunner_results(runner);
     for (int i = 0; i < row_count; i++)
         fprintf(file, "%s %s\n", rows[i].test->name,
-                result_of(&rows[i], results, srunner_ntests_run(runner)));
+                word_for(&rows[i], result_of(&rows[i], results, srunner_ntests_run(runner))));
     free(results);
     fclose(file);
 }
 
 // The last line of a run that failed: where to begin.
-static void write_first_failure(SRunner *runner, int stage, const char *program)
+static void write_first_failure(SRunner *runner, int stage)
 {
-    bool own = strstr(program, "test-mine") != NULL;
     TestResult **failures = srunner_failures(runner);
     const char *name = tr_tcname(failures[0]);
     fflush(stdout);
-    fprintf(stderr, "first failing row: %s; run it alone: CK_RUN_CASE=%s make %s%d\n", name, name,
-            own ? "test-mine MINE=dir STAGE=" : "test-stage", stage);
+    fprintf(stderr, "first failing row: %s; run it alone: CK_RUN_CASE=%s make test-stage%d\n", name,
+            name, stage);
     free(failures);
 }
+
+// --- the reader's own ----------------------------------------------------------------------------
+
+// The rows of a run that are not as the stage's, in the order of the matrix.
+struct judgement {
+    TestResult *failures[ROWS_MAX];
+    const char *better[ROWS_MAX]; // limits of the stage that this allocator has not
+    int failure_count;
+    int better_count;
+    int ran;
+};
+
+static void judge(struct judgement *judgement, TestResult **results, int count)
+{
+    for (int i = 0; i < row_count; i++) {
+        TestResult *result = result_of(&rows[i], results, count);
+        judgement->ran += result != NULL;
+        if (result == NULL || tr_rtype(result) == CK_PASS)
+            continue;
+        if (rows[i].is_limit && tr_rtype(result) == CK_FAILURE)
+            judgement->better[judgement->better_count++] = rows[i].test->name;
+        else
+            judgement->failures[judgement->failure_count++] = result;
+    }
+}
+
+static void write_mine_failures(const struct judgement *judgement, int stage)
+{
+    int count = judgement->failure_count;
+    for (int i = 0; i < count && i < SHOWN_MAX; i++) {
+        TestResult *failure = judgement->failures[i];
+        printf("FAIL  %s: %s (%s:%d)\n", tr_tcname(failure), tr_msg(failure), tr_lfile(failure),
+               tr_lno(failure));
+    }
+    if (count > SHOWN_MAX)
+        printf("and %d more: %s%s\n", count - SHOWN_MAX, tr_tcname(judgement->failures[SHOWN_MAX]),
+               count > SHOWN_MAX + 1 ? ", ..." : "");
+    if (count != 0)
+        printf("the first alone: CK_RUN_CASE=%s make test-mine MINE=%s STAGE=%d SEED=%" PRIu64 "\n"
+               "the heap, drawn: make view-mine MINE=%s SCRIPT=first-blocks\n",
+               tr_tcname(judgement->failures[0]), mine, stage, run_seed(), mine);
+}
+
+// Returns how many rows failed.
+static int write_judgement(SRunner *runner, int stage)
+{
+    struct judgement judgement = {.ran = 0};
+    TestResult **results = srunner_results(runner);
+    judge(&judgement, results, srunner_ntests_run(runner));
+    write_mine_failures(&judgement, stage);
+    int better = judgement.better_count;
+    if (better != 0)
+        printf("better than stage %d in %d of the rows: ", stage, better);
+    for (int i = 0; i < better && i < SHOWN_MAX; i++)
+        printf("%s%s", i == 0 ? "" : ", ", judgement.better[i]);
+    if (better != 0)
+        puts(better > SHOWN_MAX ? ", ..." : "");
+    printf("%d rows passed, %d failed\n", judgement.ran - judgement.failure_count,
+           judgement.failure_count);
+    free(results);
+    return judgement.failure_count;
+}
+
+// --- one run -------------------------------------------------------------------------------------
 
 static int run(int stage, const char *program)
 {
     SRunner *runner = make_runner(stage);
-    srunner_run_all(runner, CK_ENV);
+    srunner_run_all(runner, mine != NULL && getenv("CK_VERBOSITY") == NULL ? CK_SILENT : CK_ENV);
     int ran = srunner_ntests_run(runner);
     int failed = srunner_ntests_failed(runner);
     write_results(runner, program);
-    if (failed != 0)
-        write_first_failure(runner, stage, program);
+    if (mine != NULL)
+        failed = write_judgement(runner, stage);
+    else if (failed != 0)
+        write_first_failure(runner, stage);
     srunner_free(runner);
     if (ran == 0)
         fprintf(stderr, "no test ran: stage %d has no row that CK_RUN_CASE and the tags choose\n",
@@ -269,9 +350,16 @@ static int run(int stage, const char *program)
 
 int main(int argc, char **argv)
 {
+    const char *program = argv[0];
+    if (argc > 1 && strncmp(argv[1], "--mine=", 7) == 0) {
+        mine = argv[1] + 7;
+        argc--;
+        argv++;
+    }
     int stage = argc > 1 && strlen(argv[1]) == 1 ? argv[1][0] - '0' : 0;
     if (argc > 3 || stage < 1 || stage > STAGES) {
-        fprintf(stderr, "usage: %s STAGE [MATRIX]   (STAGE is 1 to %d)\n", argv[0], STAGES);
+        fprintf(stderr, "usage: %s [--mine=DIR] STAGE [MATRIX]   (STAGE is 1 to %d)\n", program,
+                STAGES);
         return EXIT_USAGE;
     }
     if (argc == 3)
@@ -280,8 +368,11 @@ int main(int argc, char **argv)
     add_all_rows();
     if (!read_matrix(stage))
         return EXIT_FAILURE;
-    printf("to repeat the random sequences: make test-stage%d SEED=%" PRIu64 "\n", stage,
-           run_seed());
+    if (mine != NULL)
+        printf("%s as stage %d:\n", mine, stage);
+    else
+        printf("to repeat the random sequences: make test-stage%d SEED=%" PRIu64 "\n", stage,
+               run_seed());
     fflush(stdout); // before check forks
-    return run(stage, argv[0]);
+    return run(stage, program);
 }

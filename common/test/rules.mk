@@ -35,7 +35,7 @@ matrix: $(tests)
 
 .PHONY: test-mine
 test-mine: need-mine need-stage $(BUILD)/test/mine
-	@$(BUILD)/test/mine $(STAGE)
+	@$(BUILD)/test/mine '--mine=$(MINE)' $(STAGE)
 
 .PHONY: need-stage
 need-stage:

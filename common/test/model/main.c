@@ -14,13 +14,14 @@ struct options {
     size_t operations;
     const char *script; // where a failure's script goes
     const char *bytes; // a fuzzer's file, or NULL
+    const char *mine; // the directory of the reader's own allocator, or NULL
 };
 
 static int usage(void)
 {
     fprintf(stderr,
             "usage: model --stage=N [--placement] [--seed=N] [--operations=N] [--script=FILE]\n"
-            "             [--bytes=FILE | SCRIPT...]\n");
+            "             [--mine=DIR] [--bytes=FILE | SCRIPT...]\n");
     return 2;
 }
 
@@ -54,6 +55,10 @@ static bool read_option(struct options *options, const char *word)
     }
     if ((value = value_of(word, "--bytes")) != NULL) {
         options->bytes = value;
+        return true;
+    }
+    if ((value = value_of(word, "--mine")) != NULL) {
+        options->mine = value;
         return true;
     }
     if ((value = value_of(word, "--seed")) != NULL)
@@ -122,10 +127,16 @@ static void print_commands(const struct options *options, const struct operation
 {
     size_t size = list_heap_0_size(list);
     int stage = options->trial.setup.stage;
+    char mine[4096] = "";
+    if (options->mine != NULL)
+        snprintf(mine, sizeof mine, " MINE=%s", options->mine);
     if (strncmp(source, "SEED=", 5) == 0)
-        printf("  repeat it: make test-%s STAGE=%d %s\n",
-               options->trial.run == placement_run ? "placement" : "model", stage, source);
-    printf("  draw it:   make view-stage%d SCRIPT=%s", stage, options->script);
+        printf("  repeat it: make test-%s%s STAGE=%d %s\n",
+               options->trial.run == placement_run ? "placement" : "model", mine, stage, source);
+    if (options->mine != NULL)
+        printf("  draw it:   make view-mine%s SCRIPT=%s", mine, options->script);
+    else
+        printf("  draw it:   make view-stage%d SCRIPT=%s", stage, options->script);
     if (size > HEAP_0_SIZE)
         printf(" SIZE=%zu", size);
     putchar('\n');

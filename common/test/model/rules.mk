@@ -31,10 +31,11 @@ need-model-stage:
 .PHONY: test-model test-placement test-model-teeth
 test-model: need-model-stage $(model_stages:%=$(model_dir)/stage%) $(model)/replay-trace \
   $(model)/replay-script
-	@SEED='$(SEED)' OPS='$(OPS)' common/test/model/run $(model_dir) model $(model_stages)
+	@SEED='$(SEED)' OPS='$(OPS)' MINE='$(MINE)' common/test/model/run $(model_dir) model $(model_stages)
 
 test-placement: need-model-stage $(patsubst %,$(model_dir)/stage%,$(filter 3 4,$(model_stages)))
-	@SEED='$(SEED)' OPS='$(OPS)' common/test/model/run $(model_dir) placement $(filter 3 4,$(model_stages))
+	@SEED='$(SEED)' OPS='$(OPS)' MINE='$(MINE)' common/test/model/run $(model_dir) placement \
+	  $(filter 3 4,$(model_stages))
 
 test-model-teeth: $(model_objects)
 	@CC='$(CC)' BUILD=$(BUILD) common/test/model/teeth
