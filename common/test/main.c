@@ -57,7 +57,7 @@ void add_loop_row(const TTest *test, int times)
         fprintf(stderr, "more than %d rows: raise ROWS_MAX in common/test/main.c\n", ROWS_MAX);
         exit(EXIT_FAILURE);
     }
-    rows[row_count++] = (struct row){test, times, current_tag, NO_VERDICT};
+    rows[row_count++] = (struct row){.test = test, .times = times, .tag = current_tag};
 }
 
 void add_row(const TTest *test)
