@@ -127,14 +127,14 @@ END {
     time_rounds = rounds
     for (i = 1; i <= case_count; i++)
         kind_count[kind_of(cases[i])]++
-    tables("recorded", "Recorded programs")
-    if (kind_count["recorded"])
-        lab_pair()
     tables("generated", "Generated traces")
+    tables("recorded", "Recorded programs")
     print_missing()
     print "\n* mean over the other traces only"
     print "5/best: stage 5 / the best of the peers on that trace. spread: distance of the quartiles / median, the"
     print "wider of libc's and stage 5's."
+    if (kind_count["recorded"])
+        lab_pair()
     if (summary)
         write_summary()
 }

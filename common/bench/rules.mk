@@ -17,10 +17,12 @@ bench_run = BUILD=$(BUILD) common/bench/run $(if $(QUICK),--quick)
 ##   make bench-threads           threads that free each other's blocks
 ##   make bench-growth            many live blocks
 ##   make bench-latency           single calls
-##   make bench-instructions      instructions of a malloc/free pair, counted;
-##                                fails if 3 % worse; UPDATE=1 notes the figures
+##   make bench-goals             the goals, and what the benches found
+##   make bench-instructions      instructions, counted: of a malloc/free pair, of
+##                                real programs; fails if pairs are 3 % worse;
+##                                UPDATE=1 notes the figures
 ##   make test-bench              the bench itself: arithmetic, tables, programs
-.PHONY: bench bench-threads bench-growth bench-latency
+.PHONY: bench bench-threads bench-growth bench-latency bench-goals
 bench: $(preloads) $(trace_recorder) $(trace)/generate $(bench)/replay $(bench)/large
 	@$(bench_run) replay
 
@@ -33,12 +35,14 @@ bench-growth: $(preloads) $(bench)/growth
 bench-latency: $(preloads) $(bench)/latency
 	@$(bench_run) latency
 
+bench-goals:
+	@$(bench_run) goals
+
 # --- instructions, counted ------------------------------------------------------------------------
 
-# With the allocator in the same program; stage 1 with a region that holds all it is asked for. Older
-# valgrinds cannot read what clang writes for debuggers by default.
+# Pairs: with the allocator in the same program; stage 1 with a region that holds all it is asked for.
 instructions_files = common/bench/instructions.c common/bench/measure.c common/bench/measure.h $(interface)
-instructions_flags = $(no_builtin) -gdwarf-4 -pthread -ldl
+instructions_flags = $(no_builtin) -pthread -ldl
 instructions_libc = -Dma_malloc=malloc -Dma_free=free -Wl,-z,now
 instructions = $(STAGES:%=$(bench)/instructions-stage%)
 
@@ -49,7 +53,7 @@ $(bench)/instructions-libc: $(instructions_files)
 	$(call build,LD,$(instructions_flags) -Istage1-bump $(instructions_libc))
 
 .PHONY: bench-instructions
-bench-instructions: $(instructions) $(bench)/instructions-libc
+bench-instructions: $(instructions) $(bench)/instructions-libc $(preloads) $(trace_recorder) $(bench)/replay
 	@CC='$(CC)' CFLAGS='$(CFLAGS)' BUILD=$(BUILD) common/bench/instructions $(if $(UPDATE),--update)
 
 .PHONY: test-bench

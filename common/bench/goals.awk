@@ -1,5 +1,5 @@
-# The figures to reach, and what was measured of them: from all results that exist. Used with
-# statistics.awk. Nothing fails here: a figure that was missed is shown as missed.
+# The goals, and what was measured of them: from all results that exist. Used with
+# statistics.awk. Nothing fails here: a goal that was missed is shown as missed.
 
 # Geometric mean over the recorded programs that both went through.
 function mean_ratio(column, name, other,    i, mean) {
@@ -38,7 +38,7 @@ function row(what, sense, must, aim, value, command) {
 }
 
 END {
-    printf "\n%-58s%4s %-7s%-7s%8s\n", "The figures to reach", "", "must", "aim", "here"
+    printf "\n%-58s%4s %-7s%-7s%8s\n", "The goals", "", "must", "aim", "here"
     row("stage 5: time / libc", 1, 0.75, 0.55, mean_ratio("ns", "stage5", "libc"), "make bench")
     row("stage 5: time / mimalloc", 1, 1.20, 1.00, mean_ratio("ns", "stage5", "mimalloc"), "make bench")
     row("stage 5: time / jemalloc", 1, 1.00, 0.80, mean_ratio("ns", "stage5", "jemalloc"), "make bench")
