@@ -151,6 +151,12 @@ diff-stage2 diff-stage3 diff-stage4 diff-stage5: diff-stage%:
 diffstat:
 	@common/diff --stat $(foreach n,$(STAGES),$(dir_$(n)))
 
+.PHONY: floors
+floors:
+	@if [ -z '$(dir_$(STAGE))' ]; then \
+	  echo 'usage: make floors STAGE=N   (N is 1 to 5)' >&2; exit 2; fi
+	@common/floors $(dir_$(STAGE))
+
 c_files = $(wildcard stage*/*.[ch] common/*/*.[ch] common/*/*/*.[ch] docs/examples/*.[ch])
 
 .PHONY: lint format

@@ -6,6 +6,7 @@
 ##                                commands say
 ##   make diff-stageN FILE=fit.h  what stage N changes in one file
 ##   make diffstat                how much each stage changes, against the budget
+##   make floors STAGE=N          which file of a stage stands on which
 ##   make lint                    all that can be checked without running
 ##   make format                  lay out the C files as .clang-format says
 ##   make setup                   install what tests, book and checks need
