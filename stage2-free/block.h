@@ -1,0 +1,78 @@
+// block.h: a block: a header, and the payload after it
+//
+//     used block                       free block
+//     +--------+-------------------+   +--------+------+------+------------+
+//     | header |  payload          |   | header | next | prev |            |
+//     +--------+-------------------+   +--------+------+------+------------+
+//     8 bytes  ^ multiple of 16        links to its neighbours on the list
+
+#ifndef MA_BLOCK_H
+#define MA_BLOCK_H
+
+#include "heap.h"
+
+struct block {
+    uint32_t size; // of the whole block, in units of ALIGNMENT
+    uint16_t check; // shows whether the header was overwritten: integrity.h
+    uint8_t state; // enum ma_block_state
+    uint8_t prev_free; // 0; stage 4 gives it a meaning
+    struct block *next; // a used block's payload begins here; a free block keeps its links in it
+    struct block *prev;
+};
+
+static_assert(offsetof(struct block, next) == HEADER_SIZE, "the header is 8 bytes");
+static_assert(sizeof(struct block) <= MIN_BLOCK, "the smallest block can be free");
+
+static inline struct block *block_of(const void *payload)
+{
+    return pointer_to((uintptr_t)payload - HEADER_SIZE);
+}
+
+static inline void *payload_of(const struct block *block)
+{
+    return pointer_to((uintptr_t)block + HEADER_SIZE);
+}
+
+static inline size_t block_size(const struct block *block)
+{
+    return (size_t)block->size * ALIGNMENT;
+}
+
+static inline size_t payload_size(const struct block *block)
+{
+    return block_size(block) - HEADER_SIZE;
+}
+
+// The block after this one in memory; the top, if this is the last.
+static inline struct block *block_next(const struct block *block)
+{
+    return pointer_to((uintptr_t)block + block_size(block));
+}
+
+static inline enum ma_block_state block_state(const struct block *block)
+{
+    return block->state;
+}
+
+static inline void block_set_state(struct block *block, enum ma_block_state state)
+{
+    block->state = (uint8_t)state;
+}
+
+// Bytes to leave out at address, so that the payload of a block after them is aligned.
+// They are none, or room for a block:
+//
+//     address           a multiple of alignment
+//     v                 v
+//     +--------+--------+---------
+//     |  gap   | header | payload
+//     +--------+--------+---------
+static inline size_t gap_before_aligned(uintptr_t address, size_t alignment)
+{
+    size_t gap = round_up(address + HEADER_SIZE, alignment) - HEADER_SIZE - address;
+    if (gap != 0 && gap < MIN_BLOCK)
+        gap += alignment;
+    return gap;
+}
+
+#endif

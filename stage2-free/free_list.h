@@ -1,0 +1,43 @@
+// free_list.h: the free blocks, linked both ways, so that one can leave the list from anywhere
+//
+//     struct ma_heap
+//     +-----------+     +------+      +------+      +------+
+//     | free_list | --> | free | <--> | free | <--> | free |   last freed, first found
+//     +-----------+     +------+      +------+      +------+
+
+#ifndef MA_FREE_LIST_H
+#define MA_FREE_LIST_H
+
+#include "block.h"
+#include "integrity.h"
+
+// The block goes to the front: what was freed last is reused first, while the processor's caches
+// still hold it.
+static inline void list_push(struct ma_heap *heap, struct block *block)
+{
+    struct block **first = &heap->free_list;
+    block->next = *first;
+    block->prev = NULL;
+    if (*first != NULL)
+        (*first)->prev = block;
+    *first = block;
+}
+
+// Takes a block off its list; false if it cannot be trusted.
+//
+//     prev <--> block <--> next   =>   prev <--> next
+static inline bool list_remove(struct ma_heap *heap, struct block *block)
+{
+    struct block **first = &heap->free_list;
+    if (!trust(heap, is_listed(heap, block, *first), block, write_after_free))
+        return false;
+    if (block->next != NULL)
+        block->next->prev = block->prev;
+    if (block->prev != NULL)
+        block->prev->next = block->next;
+    else
+        *first = block->next;
+    return true;
+}
+
+#endif

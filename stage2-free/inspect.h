@@ -1,0 +1,129 @@
+// inspect.h: a look inside: every block, the sums, and whether the invariants hold
+//
+//   I1: base <= top <= limit
+//   I2: every payload is aligned
+//   I3: blocks follow each other without a gap, each header intact
+//   I4: the free list holds the free blocks, linked both ways
+
+#ifndef MA_INSPECT_H
+#define MA_INSPECT_H
+
+#include "free_list.h"
+
+// The block at address.
+static inline struct ma_block describe(const struct ma_heap *heap, uintptr_t address)
+{
+    const struct block *block = pointer_to(address);
+    bool has_next =
+        block_state(block) == MA_BLOCK_FREE && block->next != NULL && link_ok(heap, block->next);
+    return (struct ma_block){
+        .address = pointer_to(address),
+        .payload = payload_of(block),
+        .size = block_size(block),
+        .state = block_state(block),
+        .next_free = has_next ? payload_of(block->next) : NULL,
+    };
+}
+
+static inline bool heap_walk(struct ma_heap *heap, ma_visitor *visit, void *context)
+{
+    for (uintptr_t address = heap->base; address < heap->top;) {
+        if (!is_header(heap, address))
+            return false;
+        struct ma_block block = describe(heap, address);
+        if (!visit(&block, context))
+            return false;
+        address += block.size;
+    }
+    return true;
+}
+
+static inline bool add_block(const struct ma_block *block, void *context)
+{
+    struct ma_stats *stats = context;
+    size_t header = (size_t)((const char *)block->payload - (const char *)block->address);
+    size_t payload = block->size - header;
+    stats->header_bytes += header;
+    if (block->state == MA_BLOCK_USED) {
+        stats->live_blocks++;
+        stats->live_bytes += payload;
+    }
+    if (block->state == MA_BLOCK_FREE) {
+        stats->free_blocks++;
+        stats->free_bytes += payload;
+        stats->largest_free = larger(stats->largest_free, payload);
+    }
+    return true;
+}
+
+static inline struct ma_stats heap_stats(struct ma_heap *heap)
+{
+    struct ma_stats stats = {
+        .padding_bytes = heap->base - heap->start,
+        .top_bytes = heap->limit - heap->top,
+        .region_bytes = heap->limit - heap->start,
+    };
+    heap_walk(heap, add_block, &stats);
+    return stats;
+}
+
+static inline bool check_bounds(struct ma_heap *heap)
+{
+    return heap->start <= heap->base && heap->base <= heap->top && heap->top <= heap->limit;
+}
+
+static inline bool check_alignment(struct ma_heap *heap)
+{
+    bool no_region = heap->limit == 0; // before the first call on the default heap
+    return no_region ||
+           (first_block(heap->base) == heap->base && first_block(heap->top) == heap->top);
+}
+
+static inline bool check_headers(struct ma_heap *heap)
+{
+    uintptr_t address = heap->base;
+    while (address < heap->top && is_header(heap, address))
+        address += block_size(pointer_to(address));
+    return address == heap->top;
+}
+
+// Blocks on the list from first on; SIZE_MAX if one is not free or the links are broken.
+static inline size_t list_length(const struct ma_heap *heap, const struct block *first)
+{
+    size_t length = 0;
+    for (const struct block *block = first; block != NULL; block = block->next) {
+        if (!is_listed(heap, block, first))
+            return SIZE_MAX;
+        length++;
+    }
+    return length;
+}
+
+static inline bool check_lists(struct ma_heap *heap)
+{
+    size_t found = list_length(heap, heap->free_list);
+    return found == heap_stats(heap).free_blocks;
+}
+
+struct invariant {
+    bool (*holds)(struct ma_heap *heap);
+    const char *text;
+};
+
+static const struct invariant invariants[] = {
+    {check_bounds, "I1: base <= top <= limit"},
+    {check_alignment, "I2: every payload is aligned"},
+    {check_headers, "I3: blocks follow each other without a gap, each header intact"},
+    {check_lists, "I4: the free list holds the free blocks, linked both ways"},
+};
+
+// The text of the first invariant that is broken; NULL: all hold.
+static inline const char *heap_check(struct ma_heap *heap)
+{
+    for (size_t i = 0; i < sizeof invariants / sizeof invariants[0]; i++)
+        if (!invariants[i].holds(heap))
+            return invariants[i].text;
+    return NULL;
+}
+
+#endif
