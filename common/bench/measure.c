@@ -19,6 +19,7 @@
 enum { LINE_MAX_BYTES = 256, STATUS_BYTES = 4096, NANOSECONDS = 1000000000 };
 
 static size_t all_mapped;
+static size_t *rounds_wanted; // where --rounds goes; NULL: the program has no such option
 
 static void say(const char *text)
 {
@@ -167,11 +168,17 @@ static void out_of_time(int signal_number)
     _exit(EXIT_LIMIT);
 }
 
+void measure_rounds(size_t *rounds)
+{
+    rounds_wanted = rounds;
+}
+
 int measure_options(int count, char **arguments, int wanted, const char *usage)
 {
     static const struct option options[] = {
         {"expect", required_argument, NULL, 'e'},
         {"limit", required_argument, NULL, 'l'},
+        {"rounds", required_argument, NULL, 'r'},
         {NULL, 0, NULL, 0},
     };
     for (int option; (option = getopt_long(count, arguments, "", options, NULL)) != -1;) {
@@ -180,6 +187,8 @@ int measure_options(int count, char **arguments, int wanted, const char *usage)
         } else if (option == 'l') {
             signal(SIGALRM, out_of_time);
             alarm((unsigned)number(optarg));
+        } else if (option == 'r' && rounds_wanted != NULL) {
+            *rounds_wanted = number(optarg);
         } else {
             fail(EXIT_USAGE, "usage", usage);
         }

@@ -51,6 +51,9 @@ void memory_reset(void);
 // first other argument, and ends the program with EXIT_USAGE unless `wanted` of them are there.
 int measure_options(int count, char **arguments, int wanted, const char *usage);
 
+// Called before measure_options: the program has --rounds=N as well, and N goes to *rounds.
+void measure_rounds(size_t *rounds);
+
 // Does with a fresh block of memory what a program does: fills it. One word in every TOUCH_STEP bytes
 // and the last byte are written, from offset `from` on.
 void touch(char *block, size_t from, size_t size);
