@@ -1,28 +1,28 @@
-// integrity.h: whether a pointer that is given back can be trusted
+// integrity.h: whether a pointer that the program gives back can be trusted
 
 #ifndef MA_INTEGRITY_H
 #define MA_INTEGRITY_H
 
 #include "misuse.h"
 
-// What is wrong with a pointer that is given back; NULL: nothing.
-static inline const char *problem_with(const struct ma_heap *heap, const void *pointer)
+static const char no_block[] = "no intact block starts here";
+
+// Notes what cannot be trusted.
+static inline bool trust(struct ma_heap *heap, bool intact, const void *pointer,
+                         const char *problem)
 {
-    uintptr_t address = (uintptr_t)pointer;
-    if (address < heap->base || address >= heap->limit)
-        return "not from this heap";
-    if (address % ALIGNMENT != 0 || address >= heap->top)
-        return "no intact block starts here";
-    return NULL;
+    if (!intact)
+        note_misuse(heap, pointer, problem);
+    return intact;
 }
 
-// Whether pointer may be given back; if not, the misuse is noted.
+// Whether pointer may be given back.
 static inline bool is_payload(struct ma_heap *heap, const void *pointer)
 {
-    const char *problem = problem_with(heap, pointer);
-    if (problem != NULL)
-        note_misuse(heap, pointer, problem);
-    return problem == NULL;
+    size_t offset = (uintptr_t)pointer - heap->base; // huge, if it lies before base
+    return trust(heap, offset < heap->limit - heap->base, pointer, "not from this heap") &&
+           trust(heap, (uintptr_t)pointer < heap->top, pointer, no_block) &&
+           trust(heap, offset % ALIGNMENT == 0, pointer, no_block);
 }
 
 #endif

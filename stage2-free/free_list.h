@@ -29,7 +29,7 @@ static inline void list_push(struct ma_heap *heap, struct block *block)
 static inline bool list_remove(struct ma_heap *heap, struct block *block)
 {
     struct block **first = &heap->free_list;
-    if (!trust(heap, is_listed(heap, block, *first), block, write_after_free))
+    if (!trust(heap, is_listed(heap, block, *first), payload_of(block), write_after_free))
         return false;
     if (block->next != NULL)
         block->next->prev = block->prev;

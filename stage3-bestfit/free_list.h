@@ -33,7 +33,7 @@ static inline bool list_remove(struct ma_heap *heap, struct block *block)
 {
     size_t bin = bin_of(block->size);
     struct block **first = &heap->bins[bin];
-    if (!trust(heap, is_listed(heap, block, *first), block, write_after_free))
+    if (!trust(heap, is_listed(heap, block, *first), payload_of(block), write_after_free))
         return false;
     if (block->next != NULL)
         block->next->prev = block->prev;

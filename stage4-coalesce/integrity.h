@@ -16,8 +16,8 @@
 #include "block.h"
 #include "misuse.h"
 
-static const char write_after_free[] = "freed block overwritten";
 static const char no_block[] = "no intact block starts here";
+static const char write_after_free[] = "freed block overwritten";
 static const char overflow[] = "overflow: the next header is overwritten";
 static const char overflow_of_last[] = "overflow: the last block ran into unused memory";
 
@@ -111,11 +111,11 @@ static inline bool is_listed(const struct ma_heap *heap, const struct block *blo
 }
 
 // Notes what cannot be trusted.
-static inline bool trust(struct ma_heap *heap, bool intact, const struct block *block,
+static inline bool trust(struct ma_heap *heap, bool intact, const void *pointer,
                          const char *problem)
 {
     if (!intact)
-        note_misuse(heap, payload_of(block), problem);
+        note_misuse(heap, pointer, problem);
     return intact;
 }
 
@@ -123,20 +123,19 @@ static inline bool trust(struct ma_heap *heap, bool intact, const struct block *
 static inline struct block *trusted_next(struct ma_heap *heap, const struct block *block)
 {
     bool intact = next_points_back(heap, block);
-    return trust(heap, intact, block, write_after_free) ? block->next : NULL;
+    return trust(heap, intact, payload_of(block), write_after_free) ? block->next : NULL;
 }
 
 // Whether pointer may be given back.
 static inline bool is_payload(struct ma_heap *heap, const void *pointer, const char *if_free)
 {
+    size_t offset = (uintptr_t)pointer - heap->base; // huge, if it lies before base
     const struct block *block = block_of(pointer);
-    if (!trust(heap, (uintptr_t)pointer - heap->base < heap->limit - heap->base, block,
-               "not from this heap"))
-        return false;
-    return trust(heap, is_header(heap, (uintptr_t)block), block, no_block) &&
-           trust(heap, block_state(block) == MA_BLOCK_USED, block, if_free) &&
-           trust(heap, (uintptr_t)block < heap->top, block, no_block) &&
-           trust(heap, next_intact(heap, block), block, overflow);
+    return trust(heap, offset < heap->limit - heap->base, pointer, "not from this heap") &&
+           trust(heap, is_header(heap, (uintptr_t)block), pointer, no_block) &&
+           trust(heap, block_state(block) == MA_BLOCK_USED, pointer, if_free) &&
+           trust(heap, (uintptr_t)pointer < heap->top, pointer, no_block) &&
+           trust(heap, next_intact(heap, block), pointer, overflow);
 }
 
 #endif

@@ -17,6 +17,7 @@
 // Space: up to 15 bytes a block to round its size up.
 // And 8 bytes a block for its header; no block is smaller than 32.
 
+#include "cached.h"
 #include "fill.h"
 #include "integrity.h"
 #include "lengthen.h"

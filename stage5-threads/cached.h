@@ -5,6 +5,10 @@
 #ifndef MA_CACHED_H
 #define MA_CACHED_H
 
+#include "public.h"
+
+#if MA_THREAD_CACHE
+
 #include "cache.h"
 
 // The bin whose magazines may hold a block for a request of size bytes: every block in it is large
@@ -113,4 +117,5 @@ void *ma_realloc(void *pointer, size_t size)
     return payload != NULL ? payload : ma_heap_realloc(&default_heap, pointer, size);
 }
 
+#endif
 #endif

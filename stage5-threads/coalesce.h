@@ -34,7 +34,7 @@ static inline size_t take_next(struct ma_heap *heap, const struct block *block)
 // So too with the free block before it; the footer tells where it begins.
 static inline size_t take_prev(struct ma_heap *heap, const struct block *block)
 {
-    bool is_free = block->prev_free && trust(heap, footer_intact(heap, block), block,
+    bool is_free = block->prev_free && trust(heap, footer_intact(heap, block), payload_of(block),
                                              "the freed block before it is overwritten");
     return is_free && list_remove(heap, block_prev(block)) ? block_size(block_prev(block)) : 0;
 }

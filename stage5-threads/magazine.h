@@ -84,7 +84,7 @@ static inline void magazine_fill(struct magazine *magazine, size_t size)
 static inline void run_release(struct block *first, const struct block *end)
 {
     block_set_size(&default_heap, first, (uintptr_t)end - (uintptr_t)first);
-    if (trust(&default_heap, next_intact(&default_heap, first), first, overflow))
+    if (trust(&default_heap, next_intact(&default_heap, first), payload_of(first), overflow))
         block_release(&default_heap, first);
 }
 
@@ -99,7 +99,8 @@ static inline void magazine_flush(struct magazine *magazine, const char *operati
     struct block *end = NULL;
     for (size_t i = magazine->count; i > 0; i--) {
         struct block *block = magazine->blocks[i - 1];
-        if (!trust(&default_heap, is_cached(&default_heap, block), block, write_after_free))
+        if (!trust(&default_heap, is_cached(&default_heap, block), payload_of(block),
+                   write_after_free))
             continue;
         if (block == end) {
             block_set_state(block, MA_BLOCK_FREE); // its header remains, as that of a merged block

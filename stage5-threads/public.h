@@ -9,10 +9,6 @@
 #include "misuse.h"
 #include "region.h"
 
-#if MA_THREAD_CACHE
-#include "cached.h"
-#endif
-
 // --- the operations, in allocator.c --------------------------------------------------------------
 
 static void *heap_malloc(struct ma_heap *heap, size_t size);

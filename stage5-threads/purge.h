@@ -28,13 +28,11 @@ static inline void region_trim(struct ma_heap *heap)
 {
     if (!heap->owns_region || heap->touched - heap->top <= heap->idle_max)
         return;
-    bool regretted = heap->trimmed != 0 && heap->limit > heap->trimmed;
-    heap->trimmed = 0;
-    if (regretted && heap->idle_max < IDLE_MAX) {
+    if (heap->trimmed != 0 && heap->limit > heap->trimmed && heap->idle_max < IDLE_MAX)
         heap->idle_max *= 2;
-        region_trim(heap);
+    heap->trimmed = 0;
+    if (heap->touched - heap->top <= heap->idle_max)
         return;
-    }
     uintptr_t end = round_up(heap->top + heap->idle_max / 8, page_size());
     int saved_errno = errno; // free leaves errno alone
     if (MA_MEMORY_CHECKER)

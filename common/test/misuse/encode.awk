@@ -5,13 +5,12 @@ BEGIN {
     FS = OFS = "\t"
     word["double free"] = "double"
     word["already freed"] = "freed"
-    word["header overwritten"] = "header"
     word["overflow: the next header is overwritten"] = "overflow"
     word["overflow: the last block ran into unused memory"] = "unused"
     word["freed block overwritten"] = "late"
     word["the freed block before it is overwritten"] = "before"
     word["not from this heap"] = "foreign"
-    word["not the start of a block"] = "inside"
+    word["no intact block starts here"] = "none"
 }
 
 # Whom the line is about, where the cell does not say it.

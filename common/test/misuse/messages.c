@@ -157,7 +157,7 @@ static const struct misuse {
     {"double free", prepare_freed, call_free, 2, false},
     {"realloc after free", prepare_freed, call_realloc, 2, false},
     {"usable_size after free", prepare_freed, call_usable_size, 2, false},
-    {"header overwritten", prepare_header, call_free, 2, false},
+    {"no intact block starts here", prepare_header, call_free, 2, false},
     {"overflow", prepare_overflow, call_free, 2, true},
     {"overflow, at realloc", prepare_overflow, call_realloc, 2, true},
     {"freed block overwritten", prepare_late_write, call_malloc, 2, false},
