@@ -54,9 +54,9 @@ static inline bool header_intact(const struct ma_heap *heap, const struct block 
 // Whether a block can lie at address: in the region, and aligned.
 static inline bool can_be_block(const struct ma_heap *heap, uintptr_t address)
 {
-    size_t span = heap->limit - heap->base;
-    size_t offset = address - heap->base; // larger than span, if address lies before base
-    return offset < span && span - offset >= MIN_BLOCK && offset % ALIGNMENT == 0;
+    uintptr_t limit = heap->limit;
+    return address >= heap->base && address < limit && limit - address >= MIN_BLOCK &&
+           (address + HEADER_SIZE) % ALIGNMENT == 0;
 }
 
 // Whether an intact header lies at address. Reads nothing outside the region.
