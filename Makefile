@@ -14,7 +14,7 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wca
 FUZZ_CC = clang
 COMPILE = $(CC) -std=c11 $(WARNINGS) $(CPPFLAGS) $(CFLAGS)
 
-# For code that calls malloc or is malloc: else the compiler, who knows it, leaves calls of it out.
+# For code that calls malloc or is malloc: else the compiler, which knows it, leaves calls of it out.
 no_builtin = -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free
 
 STAGES = 1 2 3 4 5
