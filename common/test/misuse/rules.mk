@@ -15,9 +15,14 @@ $(misuse_messages): $(misuse)/messages-stage%: common/test/misuse/messages.c $$(
 
 ##   make misuse-table            how the stages and other allocators end misuse;
 ##                                SUMS=1: only sums
-.PHONY: test-misuse misuse-table
+##   make misuse-hardening        what each mechanism against misuse costs, and what it
+##                                alone finds
+.PHONY: test-misuse misuse-table misuse-hardening
 test-misuse: $(preloads) $(misuse)/probe $(misuse)/observe $(misuse_messages)
 	@BUILD=$(BUILD) common/test/misuse/run
 
 misuse-table: $(preloads) $(misuse)/probe $(misuse)/observe
 	@BUILD=$(BUILD) common/test/misuse/table $(if $(SUMS),--sums)
+
+misuse-hardening: $(misuse)/probe $(misuse)/observe
+	@CC='$(CC)' CFLAGS='$(CFLAGS)' BUILD=$(BUILD) common/test/misuse/hardening
