@@ -15,10 +15,10 @@
 #include "magazine.h"
 
 enum {
-    CACHE_MAX = 16384, // bytes of the largest block that threads cache
-    CACHE_BINS = SMALL_BINS + 4 * BINS_PER_DOUBLING + 1, // the bins of the sizes up to that
+    CACHE_MAX = 8192, // bytes of the largest block that threads cache
+    CACHE_BINS = SMALL_BINS + 3 * BINS_PER_DOUBLING + 1, // the bins of the sizes up to that
     MAGAZINE_MIN = 2, // blocks in the first magazine of a size
-    MAGAZINE_BYTES = 16384, // bytes of the blocks in one magazine, at most
+    MAGAZINE_BYTES = 8192, // bytes of the blocks in one magazine, at most
 };
 
 struct cache {

@@ -95,10 +95,11 @@ static inline void magazine_flush(struct magazine *magazine, const char *operati
     if (magazine->count == 0)
         return;
     heap_enter(&default_heap);
+    struct block **blocks = magazine->blocks;
     struct block *first = NULL;
     struct block *end = NULL;
     for (size_t i = magazine->count; i > 0; i--) {
-        struct block *block = magazine->blocks[i - 1];
+        struct block *block = blocks[i - 1];
         if (!trust(&default_heap, is_cached(&default_heap, block), payload_of(block),
                    write_after_free))
             continue;

@@ -46,7 +46,7 @@ END_TEST
 
 START_TEST(large_blocks_are_not_cached)
 {
-    void *block = ma_malloc(20000);
+    void *block = ma_malloc(10000);
     size_t before = stats().cached_blocks;
     ma_free(block);
     ck_assert_uint_eq(stats().cached_blocks, before);
@@ -68,7 +68,7 @@ START_TEST(cache_is_bounded)
     struct ma_stats after = stats();
     ck_assert_uint_eq(after.live_blocks, before.live_blocks);
     ck_assert_uint_gt(after.cached_bytes, 0);
-    ck_assert_uint_le(after.cached_bytes, 14 * 2 * 16384); // 13 sizes, with some to spare
+    ck_assert_uint_le(after.cached_bytes, 14 * 2 * 8192); // 13 sizes, with some to spare
     expect_sound(ma_default_heap());
 }
 END_TEST
@@ -86,11 +86,11 @@ static void cause_a_purge(void)
         ma_free(blocks[i]);
 }
 
-// What a thread keeps of a size that it has used a lot: two magazines of 16 KiB at most, and no less
+// What a thread keeps of a size that it has used a lot: two magazines of 8 KiB at most, and no less
 // than one. So too when the heap was nearly empty once.
-START_TEST(magazines_hold_16_kib)
+START_TEST(magazines_hold_8_kib)
 {
-    enum { COUNT = 2000, BLOCK = 112, MAGAZINE = 16384 / BLOCK };
+    enum { COUNT = 2000, BLOCK = 112, MAGAZINE = 8192 / BLOCK };
     static void *blocks[COUNT];
     if (_i == 1)
         cause_a_purge();
@@ -426,7 +426,7 @@ void add_cache_rows(void)
     add_row(cached_block_is_reused_first);
     add_row(large_blocks_are_not_cached);
     add_row(cache_is_bounded);
-    add_loop_row(magazines_hold_16_kib, 2);
+    add_loop_row(magazines_hold_8_kib, 2);
     add_row(rare_sizes_keep_little);
     add_row(shrinking_small_blocks_gives_back);
     add_row(magazine_filled_in_part);
