@@ -106,8 +106,7 @@ static inline bool room_for(struct ma_heap *heap, size_t size)
 // Moves the top up by size bytes and returns where it was; 0 if there is no room.
 static inline uintptr_t bump(struct ma_heap *heap, size_t size)
 {
-    const void *next = payload_of(pointer_to(heap->top));
-    if (!room_for(heap, size) || !trust(heap, top_intact(heap), next, overflow_of_last))
+    if (!room_for(heap, size) || !top_trusted(heap))
         return 0;
     uintptr_t address = heap->top;
     heap->top += size;

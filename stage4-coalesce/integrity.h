@@ -19,7 +19,6 @@
 static const char no_block[] = "no intact block starts here";
 static const char write_after_free[] = "freed block overwritten";
 static const char overflow[] = "overflow: the next header is overwritten";
-static const char overflow_of_last[] = "overflow: the last block ran into unused memory";
 
 // What belongs in a header's check: address, size and the heap's number, mixed by multiplication
 // with the golden ratio (Knuth, TAOCP volume 3, section 6.4). A header that was overwritten, or bytes
@@ -117,6 +116,12 @@ static inline bool trust(struct ma_heap *heap, bool intact, const void *pointer,
     if (!intact)
         note_misuse(heap, pointer, problem);
     return intact;
+}
+
+static inline bool top_trusted(struct ma_heap *heap)
+{
+    const void *next = payload_of(pointer_to(heap->top)); // it would be
+    return trust(heap, top_intact(heap), next, "overflow: the last block ran into unused memory");
 }
 
 // The next block on the list; NULL at its end, or if the link cannot be trusted.
