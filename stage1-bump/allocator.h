@@ -37,7 +37,7 @@
 #define MA_MEMORY_CHECKER 0
 #endif
 
-/// 0 switches the per-thread cache of stage 5 off: what remains is one mutex per heap.
+/// 0 leaves the per-thread cache of stage 5 out: what remains is one mutex per heap.
 #ifndef MA_THREAD_CACHE
 #define MA_THREAD_CACHE 1
 #endif
@@ -131,7 +131,7 @@ size_t ma_usable_size(const void *pointer);
 /// @return the heap, owned by the caller until ma_heap_destroy(); NULL with EINVAL below
 ///         #MA_HEAP_MIN, NULL with ENOMEM above #MA_HEAP_MAX or if the system refuses.
 /// @par Cost
-/// Two system calls: memory, and random bits.
+/// A system call.
 struct ma_heap *ma_heap_create(size_t size);
 
 /// Makes a heap inside memory that the caller owns: a static array, `sbrk`, another heap's block,
@@ -243,7 +243,7 @@ bool ma_heap_walk(struct ma_heap *heap, ma_visitor *visit, void *context);
 /// The number of blocks: nothing is counted while the heap works.
 struct ma_stats ma_heap_stats(struct ma_heap *heap);
 
-/// Tests every invariant that the stage's allocator.c lists at its top.
+/// Tests every invariant that the stage's inspect.h lists at its top.
 /// @return NULL if all hold, else the text of the first broken one, such as
 ///         "I1: base <= top <= limit". The text is static.
 /// @par Cost
