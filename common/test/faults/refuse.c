@@ -1,5 +1,5 @@
 // The system refuses memory: from the n-th time on that the allocator asks, or that time only, for
-// every n; then large pieces; then random bits and what a thread needs for its cache. A request that
+// every n; then large pieces; then what a thread needs for its cache. A request that
 // cannot be met returns NULL with ENOMEM and changes nothing; it succeeds when there is memory again.
 //
 // usage: refuse STAGE
@@ -15,7 +15,6 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,7 +26,6 @@ static int calls; // of mmap
 static int refused_call = INT_MAX;
 static bool only_that_call;
 static size_t refused_size = SIZE_MAX;
-static bool refuse_entropy;
 static bool refuse_thread_data;
 
 #ifdef SYS_mmap2
@@ -48,14 +46,6 @@ void *mmap(void *address, size_t size, int protection, int flags, int file, off_
         return (void *)syscall(map_call, address, size, protection, flags, file, offset);
     errno = ENOMEM;
     return MAP_FAILED;
-}
-
-int getentropy(void *buffer, size_t length)
-{
-    if (!refuse_entropy)
-        return syscall(SYS_getrandom, buffer, length, 0) == (long)length ? 0 : -1;
-    errno = ENOSYS; // kernels before 3.17
-    return -1;
 }
 
 int pthread_setspecific(pthread_key_t key, const void *value)
@@ -274,12 +264,6 @@ static int work_with_refusals(void)
     return all_hold() ? 0 : 1;
 }
 
-static int work_without_random_bits(void)
-{
-    refuse_entropy = true;
-    return work_and_count();
-}
-
 static int work_without_thread_data(void)
 {
     refuse_thread_data = true;
@@ -327,7 +311,6 @@ int main(int count, char **arguments)
             expect(child_succeeds(work_with_refusals), "the work completes in spite of a refusal");
         refused_call = INT_MAX;
     }
-    expect(child_succeeds(work_without_random_bits), "two heaps grow without random bits");
     expect(child_succeeds(work_without_thread_data), "the work completes without thread data");
     expect(child_succeeds(work_without_large_pieces), "large pieces are refused");
     return report("");
