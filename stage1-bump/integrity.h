@@ -19,10 +19,11 @@ static inline bool trust(struct ma_heap *heap, bool intact, const void *pointer,
 // Whether pointer may be given back.
 static inline bool is_payload(struct ma_heap *heap, const void *pointer)
 {
-    size_t offset = (uintptr_t)pointer - heap->base; // huge, if it lies before base
-    return trust(heap, offset < heap->limit - heap->base, pointer, "not from this heap") &&
-           trust(heap, (uintptr_t)pointer < heap->top, pointer, no_block) &&
-           trust(heap, offset % ALIGNMENT == 0, pointer, no_block);
+    uintptr_t address = (uintptr_t)pointer;
+    bool in_region = address >= heap->base && address < heap->limit;
+    return trust(heap, in_region, pointer, "not from this heap") &&
+           trust(heap, address < heap->top, pointer, no_block) &&
+           trust(heap, address % ALIGNMENT == 0, pointer, no_block);
 }
 
 #endif

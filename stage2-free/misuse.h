@@ -24,7 +24,7 @@ static ma_misuse_handler *misuse_handler; // NULL: write and abort
 
 // One write(2), so that lines of several processes do not mix. Nothing here may allocate: snprintf
 // does not, for strings and integers.
-static inline void write_line(const char *message)
+static void write_line(const char *message)
 {
     char line[LINE_LENGTH + 1];
     int length = snprintf(line, sizeof line, "%s\n", message);
@@ -46,7 +46,7 @@ static inline void note_misuse(struct ma_heap *heap, const void *pointer, const 
     heap->problem_at = pointer;
 }
 
-static inline void report_misuse(struct ma_heap *heap, const char *call)
+static void report_misuse(struct ma_heap *heap, const char *call)
 {
     char message[LINE_LENGTH];
     snprintf(message, sizeof message, "ma_%s%s(0x%" PRIxPTR "): %s",

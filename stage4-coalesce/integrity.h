@@ -134,12 +134,13 @@ static inline struct block *trusted_next(struct ma_heap *heap, const struct bloc
 // Whether pointer may be given back.
 static inline bool is_payload(struct ma_heap *heap, const void *pointer, const char *if_free)
 {
-    size_t offset = (uintptr_t)pointer - heap->base; // huge, if it lies before base
+    uintptr_t address = (uintptr_t)pointer;
+    bool in_region = address >= heap->base && address < heap->limit;
     const struct block *block = block_of(pointer);
-    return trust(heap, offset < heap->limit - heap->base, pointer, "not from this heap") &&
+    return trust(heap, in_region, pointer, "not from this heap") &&
            trust(heap, is_header(heap, (uintptr_t)block), pointer, no_block) &&
            trust(heap, block_state(block) == MA_BLOCK_USED, pointer, if_free) &&
-           trust(heap, (uintptr_t)pointer < heap->top, pointer, no_block) &&
+           trust(heap, address < heap->top, pointer, no_block) &&
            trust(heap, next_intact(heap, block), pointer, overflow);
 }
 

@@ -83,7 +83,8 @@ static inline void magazine_fill(struct magazine *magazine, size_t size)
 // Gives the blocks that lie in a row from first to end back to the heap, as one.
 static inline void run_release(struct block *first, const struct block *end)
 {
-    block_set_size(&default_heap, first, (uintptr_t)end - (uintptr_t)first);
+    if (block_next(first) != end)
+        block_set_size(&default_heap, first, (uintptr_t)end - (uintptr_t)first);
     if (trust(&default_heap, next_intact(&default_heap, first), payload_of(first), overflow))
         block_release(&default_heap, first);
 }
