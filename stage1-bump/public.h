@@ -1,4 +1,4 @@
-// public.h: the functions of allocator.h: each enters the heap, calls its operation, and leaves
+// public.h: the functions of allocator.h: enter, call the operation, leave
 //
 // The same lines in all stages, but for the way through stage 5's cache.
 

@@ -1,4 +1,4 @@
-// region.h: where memory comes from: a region, and its top, which only moves up
+// region.h: where memory comes from: a region, and its top
 //
 //     top                  limit            address  top         limit
 //     v                    v                v        v           v

@@ -1,5 +1,5 @@
 /// @file
-/// The interface of all five stages: the same bytes in every stage directory.
+/// The interface of all five stages: the same bytes in each.
 ///
 /// Sizes are bytes of payload, the part of a block that the caller may use, unless a name says
 /// otherwise. Every payload is aligned for any C object (16 bytes on x86-64 and AArch64).

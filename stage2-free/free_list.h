@@ -1,4 +1,4 @@
-// free_list.h: the free blocks, linked both ways, so that one can leave the list from anywhere
+// free_list.h: the free blocks, linked both ways: one can leave from anywhere
 //
 //     struct ma_heap
 //     +-----------+     +------+      +------+      +------+

@@ -1,4 +1,4 @@
-// inspect.h: a look inside: every block, the sums, and whether the invariants hold
+// inspect.h: a look inside: every block, the sums, the invariants
 //
 //   I1: base <= top <= limit
 //   I2: every payload is aligned

@@ -1,4 +1,4 @@
-// bins.h: size classes: a list of free blocks for each, and which of them hold any
+// bins.h: size classes: a list for each, and which of them hold a block
 //
 //     bitmap   0    0    1    0    1    1   ...         which bins hold a block
 //     bins     .    .   [ ]   .   [ ]  [ ]  ...

@@ -1,4 +1,4 @@
-// cache.h: what each thread keeps for itself, in front of the default heap's mutex
+// cache.h: what each thread keeps for itself, in front of the mutex
 //
 //     thread 1   cache  [32] [48] [64] ... --+
 //     thread 2   cache  [32] [48] [64] ... --+-- magazines of blocks --> mutex --> heap

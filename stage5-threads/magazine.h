@@ -1,4 +1,4 @@
-// magazine.h: blocks of one size, ready for the next requests of one thread: a stack
+// magazine.h: a stack of blocks of one size, ready for one thread's requests
 //
 //     push -->  +-------+
 //     pop  <--  | block |   freed last, given first
