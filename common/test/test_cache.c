@@ -44,12 +44,24 @@ START_TEST(cached_block_is_reused_first)
 }
 END_TEST
 
+// A request that a size class serves exactly is given that class.
+START_TEST(cached_blocks_are_no_larger_than_asked)
+{
+    for (size_t bytes = 64; bytes <= 8192; bytes *= 2) {
+        void *block = ma_malloc(bytes - HEADER_SIZE);
+        ck_assert_uint_eq(ma_usable_size(block), bytes - HEADER_SIZE);
+    }
+}
+END_TEST
+
 START_TEST(large_blocks_are_not_cached)
 {
-    void *block = ma_malloc(10000);
+    ma_free(ma_malloc(1)); // now there is a cache, with something in it
+    void *block = ma_malloc(8185); // its block has 8208 bytes; those of 8192 are cached
     size_t before = stats().cached_blocks;
     ma_free(block);
     ck_assert_uint_eq(stats().cached_blocks, before);
+    expect_sound(ma_default_heap());
     struct ma_heap *own = make_heap(65536);
     ma_heap_free(own, take(own, SIZE));
     ck_assert_uint_eq(ma_heap_stats(own).cached_blocks, 0); // nor are those of heaps of one's own
@@ -233,7 +245,7 @@ static void *walk(void *unused)
 START_TEST(recently_used_sizes_need_no_mutex)
 {
     char byte;
-    static const size_t sizes[] = {0, 25, 100, 1000, 4088};
+    static const size_t sizes[] = {0, 25, 100, 1000, 4088, 8184};
     size_t size = sizes[_i];
     pthread_t walker;
     void *block = ma_malloc(size);
@@ -291,11 +303,10 @@ END_TEST
 
 static void *flushed_blocks[200];
 
-static void *free_and_end(void *unused)
+static void *free_and_end(void *last_first)
 {
-    (void)unused;
     for (size_t i = 0; i < 200; i++)
-        ma_free(flushed_blocks[i]);
+        ma_free(flushed_blocks[last_first == NULL ? i : 199 - i]);
     return NULL;
 }
 
@@ -307,7 +318,8 @@ START_TEST(double_free_after_the_cache_was_emptied)
         ck_assert_ptr_nonnull(flushed_blocks[i] = ma_malloc(SIZE));
     if (_i == 1)
         ck_assert_ptr_nonnull(ma_malloc(5000)); // no free block merges with the top
-    ck_assert_int_eq(pthread_create(&thread, NULL, free_and_end, NULL), 0);
+    void *last_first = _i == 2 ? &thread : NULL;
+    ck_assert_int_eq(pthread_create(&thread, NULL, free_and_end, last_first), 0);
     pthread_join(thread, NULL);
     ma_set_misuse_handler(note_message);
     for (size_t i = 0; i < 200; i++) {
@@ -424,6 +436,7 @@ void add_cache_rows(void)
 {
     add_row(cached_blocks_are_neither_live_nor_free);
     add_row(cached_block_is_reused_first);
+    add_row(cached_blocks_are_no_larger_than_asked);
     add_row(large_blocks_are_not_cached);
     add_row(cache_is_bounded);
     add_loop_row(magazines_hold_8_kib, 2);
@@ -431,10 +444,10 @@ void add_cache_rows(void)
     add_row(shrinking_small_blocks_gives_back);
     add_row(magazine_filled_in_part);
     add_row(free_without_a_cache_leaves_errno_alone);
-    add_loop_row(recently_used_sizes_need_no_mutex, 5);
+    add_loop_row(recently_used_sizes_need_no_mutex, 6);
     add_row(write_after_free_into_a_cached_block);
     add_loop_row(cached_header_overwritten, 7);
-    add_loop_row(double_free_after_the_cache_was_emptied, 2);
+    add_loop_row(double_free_after_the_cache_was_emptied, 3);
     add_loop_row(overflow_of_a_cached_block, 2);
     add_row(i8_thread_cache);
     add_row(i8_both_magazines);

@@ -283,6 +283,21 @@ START_TEST(unused_memory_goes_back)
 }
 END_TEST
 
+// MiB by MiB, with no growth in between: the heap goes on to keep no more than 16 MiB.
+START_TEST(unused_memory_goes_back_step_by_step)
+{
+    enum { COUNT = 64 };
+    static void *blocks[COUNT];
+    struct ma_heap *heap = ma_heap_create(65536);
+    for (int i = 0; i < COUNT; i++)
+        blocks[i] = take(heap, MIB);
+    for (int i = COUNT - 1; i >= 0; i--)
+        ma_heap_free(heap, blocks[i]);
+    ck_assert_uint_le(ma_heap_stats(heap).region_bytes, 16 * MIB);
+    expect_sound(heap);
+}
+END_TEST
+
 // A program that takes and frees the same memory over and over soon does so without the system.
 START_TEST(memory_in_constant_use_stays)
 {
@@ -467,6 +482,7 @@ void add_growth_rows(void)
     add_row(grows_by_less_where_the_limit_is_near);
     add_row(region_ends_where_another_begins);
     add_row(unused_memory_goes_back);
+    add_row(unused_memory_goes_back_step_by_step);
     add_row(unused_memory_stays);
     add_row(more_than_the_idle_limit_goes_back);
     add_row(memory_that_went_back_is_forgotten);

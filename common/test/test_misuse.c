@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -492,6 +493,34 @@ START_TEST(copied_header)
 }
 END_TEST
 
+// Copies a block's header to another place, with the size with which its check is right there, too:
+// the check is one of address ^ size ^ number.
+static unsigned char *forge_header(unsigned char *payload, uintptr_t difference)
+{
+    unsigned char *forged = (unsigned char *)(((uintptr_t)payload - HEADER_SIZE) ^ difference);
+    uint32_t size;
+    memcpy(&size, payload - HEADER_SIZE, sizeof size);
+    size ^= (uint32_t)difference;
+    memmove(forged, payload - HEADER_SIZE, HEADER_SIZE);
+    memcpy(forged, &size, sizeof size);
+    return forged + HEADER_SIZE;
+}
+
+// Their checks are right, and yet no block begins there: one is misaligned, one has no size.
+START_TEST(forged_header)
+{
+    make_blocks();
+    for (uintptr_t bit = 1; bit < 8; bit *= 2) {
+        unsigned char *forged = forge_header(middle, bit | 32);
+        expect_abort(call_free, forged, "ma_heap_free", "no intact block starts here");
+    }
+    make_blocks();
+    unsigned char *of_16_units = take(heap, 256 - HEADER_SIZE);
+    unsigned char *forged = forge_header(of_16_units, 16);
+    expect_abort(call_free, forged, "ma_heap_free", "no intact block starts here");
+}
+END_TEST
+
 // Headers of another heap, or of one that is gone. One in 65536 agrees by chance: two of these may.
 enum { STALE = 16, STALE_ALLOWED = 2 };
 static unsigned char *stale[STALE];
@@ -608,6 +637,21 @@ START_TEST(forged_link)
     ck_assert_ptr_null(ma_heap_malloc(heap, FREE_SIZE)); // the list stays as it is
     ck_assert_int_eq(message_count, 2);
     ma_set_misuse_handler(NULL);
+}
+END_TEST
+
+// The last word of the region, and the page after it, which nobody may read.
+START_TEST(link_to_the_end_of_the_region)
+{
+    enum { REGION = 65536, PAGE = 65536 }; // no page is larger
+    unsigned char *memory =
+        mmap(NULL, REGION + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert(memory != MAP_FAILED);
+    ck_assert_int_eq(mprotect(memory + REGION, PAGE, PROT_NONE), 0);
+    make_free_blocks(memory);
+    unsigned char *first = free_blocks[FREE_BLOCKS - 1];
+    forge_link(first, NEXT, memory + REGION + (_i == 0 ? 0 : 1024));
+    expect_abort_about(call_malloc, NULL, first, "ma_heap_malloc", "freed block overwritten");
 }
 END_TEST
 
@@ -741,10 +785,12 @@ void add_misuse_rows(void)
     add_row(heap_is_usable_after_a_double_free);
     add_row(one_broken_bin_leaves_the_others);
     add_row(copied_header);
+    add_row(forged_header);
     add_loop_row(pointer_of_an_inner_heap, 2);
     add_loop_row(pointer_of_an_outer_heap, 2);
     add_row(pointer_of_a_destroyed_heap);
     add_loop_row(forged_link, 2);
+    add_loop_row(link_to_the_end_of_the_region, 2);
     add_row(forged_link_on_the_way);
     add_loop_row(forged_link_beside_a_freed_block, 3);
     add_loop_row(overwritten_neighbour_stays_apart, 2);

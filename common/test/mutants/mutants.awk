@@ -1,26 +1,32 @@
 # Reads the tables of mutants (README.md describes them) and does one of two things:
 #
-#   awk -f mutants.awk -v mode=check -v sources='1=stage1-bump/allocator.c 2=...' TABLE...
+#   awk -f mutants.awk -v mode=check -v stages_in=DIRECTORY TABLE...
 #       checks all of them, and prints a line for each: its name, the row said to kill it (or -), stages
-#   awk -f mutants.awk -v mode=plant -v sources=... -v want=NAME -v stage=N TABLE...
-#       prints stage N's allocator.c with that mutant planted
+#   awk -f mutants.awk -v mode=plant -v stages_in=DIRECTORY -v want=NAME -v stage=N -v into=COPY TABLE...
+#       plants that mutant into COPY, which is one of stage N
+#
+# DIRECTORY holds the stages: stage1, stage2, ...
 
 function complain(problem) {
     printf "%s:%d: %s: %s\n", FILENAME, FNR, name == "" ? "no name" : name, problem > "/dev/stderr"
     failed = 1
 }
 
-# The whole file behind a line feed: each of its lines begins after one.
-function contents(path,    line, text, status) {
+# The whole file behind a line feed: each of its lines begins after one. A room that a stage does not
+# have holds nothing.
+function contents(path,    line, text) {
     text = "\n"
-    while ((status = (getline line < path)) > 0)
+    while ((getline line < path) > 0)
         text = text line "\n"
     close(path)
-    if (status < 0) {
-        printf "%s: cannot be read\n", path > "/dev/stderr"
-        exit failed = 1
-    }
     return text
+}
+
+# The file that a table is about: allocator.c, or the header of the table's name.
+function room_of(table) {
+    sub(/.*\//, "", table)
+    sub(/\.mutants$/, "", table)
+    return table (table == "allocator" ? ".c" : ".h")
 }
 
 function count(text, part,    times, place) {
@@ -33,14 +39,14 @@ function count(text, part,    times, place) {
 
 # The text stands exactly once in every stage that is named, and in no other.
 function check_stages(    n, times) {
-    for (n in source) {
+    for (n = 1; n <= 5; n++) {
         times = count(source[n], "\n" old)
         if (index(stages, " " n) && times != 1)
-            complain("its text stands " times " times in stage " n ", not once")
+            complain("its text stands " times " times in " room " of stage " n ", not once")
         if (!index(stages, " " n) && !index(exceptions, " " n) && times > 0)
-            complain("its text stands in stage " n " too: name it under stages or except")
+            complain("its text stands in " room " of stage " n " too: name it under stages or except")
         if (index(exceptions, " " n) && times == 0)
-            complain("its text is not in stage " n ", which it excepts")
+            complain("its text is not in " room " of stage " n ", which it excepts")
     }
 }
 
@@ -59,12 +65,12 @@ function check_mutant() {
 function plant(    place) {
     place = index(source[stage], "\n" old)
     if (place == 0) {
-        complain("its text is not in stage " stage)
+        complain("its text is not in " room " of stage " stage)
         return
     }
     planted = 1
     printf "%s%s%s", substr(source[stage], 2, place - 1), new,
-        substr(source[stage], place + 1 + length(old))
+        substr(source[stage], place + 1 + length(old)) > (into "/" room)
 }
 
 function finish() {
@@ -76,13 +82,14 @@ function finish() {
     row = "-"
 }
 
-BEGIN {
-    row = "-"
-    pairs = split(sources, pair, " ")
-    for (i = 1; i <= pairs; i++)
-        source[substr(pair[i], 1, 1)] = contents(substr(pair[i], 3))
-}
+BEGIN { row = "-" }
 
+FNR == 1 {
+    finish()
+    room = room_of(FILENAME)
+    for (n = 1; n <= 5; n++)
+        source[n] = contents(stages_in "/stage" n "/" room)
+}
 /^#/ { next }
 /^$/ { finish(); next }
 /^ / { old = old substr($0, 2) "\n"; new = new substr($0, 2) "\n"; next }
@@ -90,7 +97,11 @@ BEGIN {
 /^[+]/ { new = new substr($0, 2) "\n"; next }
 $1 == "mutant" && NF == 2 { finish(); name = $2; next }
 $1 == "stages" && /^stages( [1-5])+$/ { stages = substr($0, 7); next }
-$1 == "except" && /^except [1-5] ./ { exceptions = exceptions " " $2; next }
+$1 == "except" && /^except( [1-5])+ [^1-5]/ {
+    for (i = 2; $i ~ /^[1-5]$/; i++)
+        exceptions = exceptions " " $i
+    next
+}
 $1 == "killer" && NF == 2 { row = $2; next }
 $1 == "why" && NF > 1 { why = $0; next }
 { complain("not a line of a mutant: " $0) }
