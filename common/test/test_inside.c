@@ -159,6 +159,23 @@ START_TEST(walk_shows_the_free_list)
 }
 END_TEST
 
+// What looks like a link, but is none: a used block's content, or what was written after free.
+START_TEST(walk_shows_no_other_links)
+{
+    struct ma_heap *heap = make_heap(65536);
+    uintptr_t *used = take(heap, 100);
+    uintptr_t *freed = take(heap, 100);
+    take(heap, 100);
+    list_blocks(heap, blocks, 3);
+    *used = (uintptr_t)blocks[2].address;
+    ma_heap_free(heap, freed);
+    *freed = 0x4141414141414141 & UINTPTR_MAX;
+    list_blocks(heap, blocks, 3);
+    ck_assert_ptr_null(blocks[0].next_free);
+    ck_assert_ptr_null(blocks[1].next_free);
+}
+END_TEST
+
 START_TEST(headers_are_8_bytes)
 {
     struct ma_heap *heap = make_heap(65536);
@@ -185,5 +202,6 @@ void add_inside_rows(void)
     add_row(walk_stops_at_an_overwritten_header);
     add_row(walk_shows_each_block);
     add_row(walk_shows_the_free_list);
+    add_row(walk_shows_no_other_links);
     add_row(headers_are_8_bytes);
 }

@@ -340,6 +340,15 @@ START_TEST(write_after_free_beside_a_freed_block)
 }
 END_TEST
 
+START_TEST(write_after_free_beside_a_growing_block)
+{
+    make_blocks();
+    ma_heap_free(heap, middle);
+    memset(middle, 0x41, 16);
+    expect_abort_about(call_realloc, left, middle, "ma_heap_realloc", "freed block overwritten");
+}
+END_TEST
+
 START_TEST(overwritten_footer)
 {
     make_blocks();
@@ -777,6 +786,7 @@ void add_misuse_rows(void)
     add_row(each_call_names_a_write_after_free);
     add_row(aligned_alloc_names_a_write_after_free);
     add_row(write_after_free_beside_a_freed_block);
+    add_row(write_after_free_beside_a_growing_block);
     add_row(overwritten_footer);
     add_loop_row(forged_footer, 2);
     add_row(destroying_the_default_heap);

@@ -42,6 +42,8 @@ START_TEST(every_call_reports_exhaustion)
     struct ma_heap *heap = make_heap(65536);
     void *block = take(heap, 100);
     fill(block, 100, 1);
+    errno = 0;
+    ck_assert(ma_heap_realloc(heap, block, 65536) == NULL && errno == ENOMEM); // the last block
     exhaust(heap);
     struct ma_stats before = ma_heap_stats(heap);
     errno = 0;

@@ -16,7 +16,7 @@ function settle()
         listed++
         return
     }
-    print "stage " stage ", line " number ": " missed ": " source
+    print "stage " stage ", " room ", line " number ": " missed ": " source
     unlisted++
 }
 
@@ -51,6 +51,7 @@ in_list {
     number = trimmed(part[2])
     source = trimmed(substr($0, length(part[1]) + length(part[2]) + 3))
 }
+number == 0 && sub(/^Source:.*\//, "", source) { room = source }
 /^ *#####:/ { missed = "not reached"; lines++; lines_missed++ }
 /^ *[0-9]+\*?:/ { lines++ }
 
