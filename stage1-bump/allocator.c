@@ -75,6 +75,6 @@ static void *heap_aligned_alloc(struct ma_heap *heap, size_t alignment, size_t s
 
 static size_t heap_usable_size(struct ma_heap *heap, const void *pointer)
 {
-    is_payload(heap, pointer);
+    is_payload(heap, pointer); // if not, it is noted
     return 0; // unknown
 }

@@ -1,8 +1,8 @@
 // Stage 2: free
 //
 // Adds: a header before every payload (block.h), a list of the free blocks (free_list.h), and the
-// first on it that fits (fit.h). malloc and free take and give such blocks (take.h). The region grows
-// (region.h), and misuse is seen (integrity.h).
+// first on it that fits (fit.h). malloc and free take and give such blocks (take.h). The region
+// grows (region.h), and misuse is seen (integrity.h).
 //
 //     malloc   | used | free | used |  top      =>   | used | used | used |  top
 //     free     | used | used | used |  top      =>   | used | free | used |  top
@@ -40,6 +40,7 @@ static void *heap_calloc(struct ma_heap *heap, size_t count, size_t size)
 {
     if (size != 0 && count > max_payload / size)
         return refuse(ENOMEM);
+    // Above the top of a region that the heap owns, memory is as the system gave it: zero.
     uintptr_t zero_from = heap->owns_region && !MA_FILL ? heap->top : UINTPTR_MAX;
     void *payload = heap_malloc(heap, count * size);
     if (payload != NULL && (uintptr_t)payload < zero_from)

@@ -1,6 +1,6 @@
 // fit.h: which free block serves a request
 //
-//     request: 100 bytes
+//     wanted: a block of 112 bytes
 //     free_list --> 64 --> 208 --> 112        first fit takes the 208: it comes first
 //                   too    ^
 //                   small

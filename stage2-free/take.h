@@ -23,7 +23,8 @@ static inline void block_release(struct ma_heap *heap, struct block *block)
     list_push(heap, block);
 }
 
-// A used block of at least size bytes: from the free list, else from the top.
+// A used block of at least size bytes: from the free list, else from the top. NULL if there is no
+// room, or if a free block on the way was overwritten: find_fit has noted it.
 static inline struct block *block_take(struct ma_heap *heap, size_t size)
 {
     struct block *block = find_fit(heap, size);

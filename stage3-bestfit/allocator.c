@@ -39,6 +39,7 @@ static void *heap_calloc(struct ma_heap *heap, size_t count, size_t size)
 {
     if (size != 0 && count > max_payload / size)
         return refuse(ENOMEM);
+    // Above the top of a region that the heap owns, memory is as the system gave it: zero.
     uintptr_t zero_from = heap->owns_region && !MA_FILL ? heap->top : UINTPTR_MAX;
     void *payload = heap_malloc(heap, count * size);
     if (payload != NULL && (uintptr_t)payload < zero_from)
@@ -84,7 +85,7 @@ static void *heap_aligned_alloc(struct ma_heap *heap, size_t alignment, size_t s
     size_t gap = gap_before_aligned((uintptr_t)block, alignment);
     if (gap != 0) {
         struct block *before = block;
-        block = block_split(heap, before, gap);
+        block = block_split(heap, before, gap); // not NULL: what follows is large enough
         block_release(heap, before);
     }
     block_shorten(heap, block, wanted);

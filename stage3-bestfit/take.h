@@ -32,7 +32,8 @@ static inline void block_shorten(struct ma_heap *heap, struct block *block, size
         block_release(heap, rest);
 }
 
-// A used block of at least size bytes: from the free list, else from the top.
+// A used block of at least size bytes: from the free list, else from the top. NULL if there is no
+// room, or if a free block on the way was overwritten: find_fit has noted it.
 static inline struct block *block_take(struct ma_heap *heap, size_t size)
 {
     struct block *block = find_fit(heap, size);

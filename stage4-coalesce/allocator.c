@@ -1,7 +1,7 @@
 // Stage 4: coalesce
 //
-// Adds: boundary tags, by which free neighbours become one block (coalesce.h); blocks that grow where
-// they lie (lengthen.h); memory that goes back to the system (purge.h).
+// Adds: boundary tags, by which free neighbours become one block (coalesce.h); blocks that grow
+// where they lie (lengthen.h); memory that goes back to the system (purge.h).
 //
 //     free     | used | free | used | free | used |   =>   | used | free               | used |
 //
@@ -41,6 +41,7 @@ static void *heap_calloc(struct ma_heap *heap, size_t count, size_t size)
 {
     if (size != 0 && count > max_payload / size)
         return refuse(ENOMEM);
+    // Above touched, in a region that the heap owns, memory is as the system gave it: zero.
     uintptr_t zero_from = heap->owns_region && !MA_FILL ? heap->touched : UINTPTR_MAX;
     void *payload = heap_malloc(heap, count * size);
     if (payload != NULL && (uintptr_t)payload < zero_from)
@@ -90,7 +91,7 @@ static void *heap_aligned_alloc(struct ma_heap *heap, size_t alignment, size_t s
     size_t gap = gap_before_aligned((uintptr_t)block, alignment);
     if (gap != 0) {
         struct block *before = block;
-        block = block_split(heap, before, gap);
+        block = block_split(heap, before, gap); // not NULL: what follows is large enough
         block_release(heap, before);
     }
     block_shorten(heap, block, wanted);

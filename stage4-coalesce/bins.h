@@ -11,16 +11,18 @@
 
 static_assert(BIN_COUNT % 64 == 0, "the bitmap is made of whole words");
 
-// The bin for blocks of a size, in units of ALIGNMENT. The first bins hold one size each. Above, the
-// highest bit of the size picks 32 bins and the five bits below it one of them, as in TLSF (Masmano et
-// al., 2004):
+// The bin for blocks of a size, in units of ALIGNMENT. The first bins hold one size each. Above,
+// the highest bit of the size picks 32 bins and the five bits below it one of them, as in TLSF
+// (Masmano et al., 2004):
 //
 //     1xxxxx......  ->  64 + 32 * (position of the 1, less 6) + xxxxx
+//
+// __builtin_clzll counts the zeros above the highest 1; 63 ^ n is 63 - n, for n up to 63.
 static inline size_t bin_of(size_t units)
 {
     if (units < SMALL_BINS)
         return units;
-    size_t highest = 63 ^ (size_t)__builtin_clzll(units); // as 63 less it, in one instruction
+    size_t highest = 63 ^ (size_t)__builtin_clzll(units); // the position of the highest 1
     size_t below = (units >> (highest - 5)) - BINS_PER_DOUBLING;
     return SMALL_BINS + (highest - 6) * BINS_PER_DOUBLING + below;
 }

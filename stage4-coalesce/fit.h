@@ -1,7 +1,7 @@
 // fit.h: which free block serves a request
 //
-//     request: 1040 bytes
-//     bins[1024-1055] --> 1024 --> 1040        its own bin: the smallest of the first 32 that fit
+//     wanted: a block of 1040 bytes
+//     bins[1024-1055] --> 1024 --> 1040        its own bin: of the first 32, the smallest that fits
 //     bins[1056-1087] --> 1072 --> 1056        else the next that is not empty: all of them fit
 
 #ifndef MA_FIT_H
@@ -30,8 +30,8 @@ static inline struct block *bin_best(struct ma_heap *heap, size_t bin, size_t si
     return best;
 }
 
-// Best fit: the smallest block that is large enough, or NULL. If the request's own bin holds none,
-// every block of the next bin that is not empty is large enough.
+// Best fit: the smallest block that is large enough, of those looked at, or NULL. If the request's
+// own bin holds none, every block of the next bin that is not empty is large enough.
 static inline struct block *find_fit(struct ma_heap *heap, size_t size)
 {
     size_t bin = bin_of(size / ALIGNMENT);

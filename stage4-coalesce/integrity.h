@@ -21,8 +21,8 @@ static const char write_after_free[] = "freed block overwritten";
 static const char overflow[] = "overflow: the next header is overwritten";
 
 // What belongs in a header's check: address, size and the heap's number, mixed by multiplication
-// with the golden ratio (Knuth, TAOCP volume 3, section 6.4). A header that was overwritten, or bytes
-// that were never a header, agree by chance once in 65,536 times.
+// with the golden ratio (Knuth, TAOCP volume 3, section 6.4). A header that was overwritten, or
+// bytes that were never a header, agree by chance once in 65,536 times.
 static inline uint16_t header_check(const struct ma_heap *heap, const struct block *block)
 {
     uint32_t mixed = (uint32_t)(uintptr_t)block ^ block->size ^ heap->number;

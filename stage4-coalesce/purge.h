@@ -23,7 +23,7 @@ enum {
 };
 
 // Gives memory above the top back, all but an eighth of idle_max, if more than idle_max of it was
-// used. If the region has grown since it last did so, that was too early: it may keep more.
+// used. If the region has grown since it last did so, that was too early: first it may keep more.
 static inline void region_trim(struct ma_heap *heap)
 {
     if (!heap->owns_region || heap->touched - heap->top <= heap->idle_max)

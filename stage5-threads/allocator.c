@@ -1,8 +1,8 @@
 // Stage 5: threads
 //
-// Adds: a mutex around every operation on a heap (lock.h), and safety across fork (fork.h). In front
-// of the default heap's mutex a cache for each thread (magazine.h, cache.h, cached.h), so that it is
-// seldom taken; -DMA_THREAD_CACHE=0 leaves these three out.
+// Adds: a mutex around every operation on a heap (lock.h), and safety across fork (fork.h). In
+// front of the default heap's mutex a cache for each thread (magazine.h, cache.h, cached.h), so
+// that it is seldom taken; -DMA_THREAD_CACHE=0 leaves these three out.
 //
 //     thread 1   cache  [32] [48] [64] ... --+
 //     thread 2   cache  [32] [48] [64] ... --+-- magazines of blocks --> mutex --> heap
@@ -45,6 +45,7 @@ static void *heap_calloc(struct ma_heap *heap, size_t count, size_t size)
 {
     if (size != 0 && count > max_payload / size)
         return refuse(ENOMEM);
+    // Above touched, in a region that the heap owns, memory is as the system gave it: zero.
     uintptr_t zero_from = heap->owns_region && !MA_FILL ? heap->touched : UINTPTR_MAX;
     void *payload = heap_malloc(heap, count * size);
     if (payload != NULL && (uintptr_t)payload < zero_from)
@@ -94,7 +95,7 @@ static void *heap_aligned_alloc(struct ma_heap *heap, size_t alignment, size_t s
     size_t gap = gap_before_aligned((uintptr_t)block, alignment);
     if (gap != 0) {
         struct block *before = block;
-        block = block_split(heap, before, gap);
+        block = block_split(heap, before, gap); // not NULL: what follows is large enough
         block_release(heap, before);
     }
     block_shorten(heap, block, wanted);

@@ -153,7 +153,7 @@ static inline bool cache_drain(size_t bin)
 }
 
 // I8: each block is as the cache left it, and in the bin of its size, or in the one below: what was
-// left over could not be split.
+// left over could not be split. (In a bin above, the difference would wrap around.)
 static inline bool check_magazine(const struct magazine *magazine, size_t bin)
 {
     for (size_t i = 0; i < magazine->count; i++) {

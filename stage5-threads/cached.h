@@ -11,8 +11,8 @@
 
 #include "cache.h"
 
-// The bin whose magazines may hold a block for a request of size bytes: every block in it is large
-// enough. 0 if there is none.
+// The bin whose magazines may hold a block for a request of size bytes: the first whose smallest
+// block is large enough. 0 if there is none.
 static inline size_t cache_bin_for(size_t size)
 {
     if (size > CACHE_MAX - HEADER_SIZE)
@@ -51,8 +51,8 @@ static inline bool cache_free(void *pointer)
     return true;
 }
 
-// What malloc and free do when the loaded magazine is of no help. They are functions of their own, so
-// that the compiler keeps the way through the cache short.
+// What malloc and free do when the loaded magazine is of no help. They are functions of their own,
+// so that the compiler keeps the way through the cache short.
 static __attribute__((noinline)) void *malloc_slowly(size_t size)
 {
     size_t bin = cache_bin_for(size);
@@ -88,8 +88,9 @@ void *ma_calloc(size_t count, size_t size)
     return payload == NULL ? NULL : memset(payload, 0, count * size);
 }
 
-// realloc without the mutex; NULL if that cannot be. Neighbours of small blocks are seldom free, so it
-// does not look for room there.
+// realloc without the mutex; NULL if that cannot be. Neighbours of small blocks are seldom free, so
+// it does not look for room there. A block that shrinks by more than one bin is left to the heap,
+// to split.
 static inline void *cache_realloc(void *pointer, size_t size)
 {
     size_t old_bin = cache_bin_of(block_of(pointer));

@@ -99,7 +99,8 @@ static inline bool check_headers(struct ma_heap *heap)
     return address == heap->top;
 }
 
-// Blocks on the list from first on; SIZE_MAX if one is not free or the links are broken.
+// Blocks on the list from first on; SIZE_MAX if one is not free or the links are broken. (Added to
+// others that takes one away: the sum is too small.)
 static inline size_t list_length(const struct ma_heap *heap, const struct block *first)
 {
     size_t length = 0;

@@ -21,8 +21,8 @@ struct magazine {
     uint32_t capacity; // blocks that it may hold
 };
 
-// Turns a block that is taken from the heap, or freed by the program, into a cached one. It is on no
-// list: its link leads to itself, which shows whether the program writes there.
+// Turns a block that is taken from the heap, or freed by the program, into a cached one. It is on
+// no list: its link leads to itself, which shows whether the program writes there.
 static inline void block_set_cached(struct block *block)
 {
     block_set_state(block, MA_BLOCK_CACHED);

@@ -4,7 +4,8 @@
 //         heap_free      notes what is wrong with p, and changes nothing
 //         heap_leave     the heap is at rest again: now the program is told
 //
-// The line names the call, the pointer and the problem: "ma_heap_free(0x7f0012345678): double free".
+// The line names the call, the pointer and the problem: "ma_heap_free(0x7f0012345678): double
+// free".
 
 #ifndef MA_MISUSE_H
 #define MA_MISUSE_H

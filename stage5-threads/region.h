@@ -48,8 +48,8 @@ static inline void *region_map(void *hint, size_t size)
 }
 
 // A new region of size bytes, far from everything else, so that it can grow: 64-bit systems leave
-// the middle of a process empty, 32-bit ones the first gigabyte. Where there, the stack's address
-// decides, which the system chooses at random.
+// the middle of a process empty, 32-bit ones the first gigabyte. Which address in there, is as
+// random as that of the stack, which the system chooses; each further heap is given another.
 static inline void *region_new(size_t size)
 {
     uint64_t bits = ((uintptr_t)&bits + heap_count) * 0x9E3779B97F4A7C15;

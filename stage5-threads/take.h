@@ -42,7 +42,8 @@ static inline void block_shorten(struct ma_heap *heap, struct block *block, size
         block_release(heap, rest);
 }
 
-// A used block of at least size bytes: from the free list, else from the top. If there is more, it
+// A used block of at least size bytes: from the free list, else from the top. NULL if there is no
+// room, or if a free block on the way was overwritten: find_fit has noted it. If there is more, it
 // is a multiple of size, up to most.
 static inline struct block *block_take_run(struct ma_heap *heap, size_t size, size_t most)
 {
