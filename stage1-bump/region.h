@@ -37,7 +37,7 @@ static inline void *region_new(size_t size)
     return memory == MAP_FAILED ? NULL : memory;
 }
 
-// The default heap's region, on its first call.
+// The default heap's region, on its first call. It is there; from stage 2 on it may be refused.
 static inline bool region_first(struct ma_heap *heap)
 {
     uintptr_t start = (uintptr_t)static_region;
@@ -45,7 +45,7 @@ static inline bool region_first(struct ma_heap *heap)
     return true;
 }
 
-// Makes room for size bytes above the top.
+// Makes room for size bytes above the top. From stage 2 on a region can grow.
 static inline bool region_grow(struct ma_heap *heap, size_t size)
 {
     if (!heap->owns_region || (heap->limit == 0 && !region_first(heap)))
