@@ -156,6 +156,9 @@ START_TEST(foreign_pointer)
     expect_abort(call_default_free, middle, "ma_free", "not from this heap");
     expect_abort(call_default_free, &local, "ma_free", "not from this heap");
     free(foreign[3]);
+    unsigned char *memory = make_memory(65536);
+    heap = ma_heap_init(memory, 65536);
+    expect_abort(call_free, memory + 65536, "ma_heap_free", "not from this heap"); // its limit
 }
 END_TEST
 
@@ -664,7 +667,7 @@ START_TEST(link_to_the_end_of_the_region)
 }
 END_TEST
 
-// The search passes a block that is too small, and finds that its link leads to a used one.
+// The search passes a block that is too small, and finds that its link leads to a used one, or nowhere.
 START_TEST(forged_link_on_the_way)
 {
     heap = make_heap(1 << 20);
@@ -675,6 +678,8 @@ START_TEST(forged_link_on_the_way)
     ma_heap_free(heap, larger); // the two are of one bin
     ma_heap_free(heap, smaller);
     forge_link(smaller, NEXT, used);
+    if (_i == 1)
+        memset(smaller, 0x41, sizeof(uintptr_t));
     ma_set_misuse_handler(note_message);
     ck_assert_ptr_null(ma_heap_malloc(heap, 40010));
     expect_message(smaller, "ma_heap_malloc", "freed block overwritten");
@@ -801,7 +806,7 @@ void add_misuse_rows(void)
     add_row(pointer_of_a_destroyed_heap);
     add_loop_row(forged_link, 2);
     add_loop_row(link_to_the_end_of_the_region, 2);
-    add_row(forged_link_on_the_way);
+    add_loop_row(forged_link_on_the_way, 2);
     add_loop_row(forged_link_beside_a_freed_block, 3);
     add_loop_row(overwritten_neighbour_stays_apart, 2);
     add_loop_row(changed_bit_of_a_link, FREE_BLOCKS);
