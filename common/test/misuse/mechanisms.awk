@@ -12,7 +12,7 @@ function count(text, part,    times, place) {
     return times + 0
 }
 
-function finish_pair(    name) {
+function finish_pair() {
     if (old != "") {
         pairs++
         before[pairs] = substr(old, 2)

@@ -336,7 +336,7 @@ static bool accept_place(struct model *model, const struct live_block *block)
 }
 
 // From stage 3 on what a block has beyond the request is less than a block. Stage 2 gives it all. The
-// classes of stage 5's cache are 1/32 apart, above 1 KiB.
+// classes of stage 5's cache are 1/32 apart, from 1 to 8 KiB.
 static bool accept_extent(struct model *model, struct live_block *block, size_t usable)
 {
     block->extent = model->setup.stage > 1 ? usable : block->asked;
@@ -346,7 +346,7 @@ static bool accept_extent(struct model *model, struct live_block *block, size_t 
         return fail(model, "stage 1 cannot know a size, and says %zu", usable);
     size_t most = (block->asked < 24 ? 24 : (block->asked + 7) / 16 * 16 + 8) + 16;
     if (model->setup.stage > 4 && model->heaps[block->heap].kind == HEAP_DEFAULT &&
-        block->asked > 1000)
+        block->asked > 1000 && block->asked <= 8184)
         most += most / 32;
     if (model->setup.stage > 2 && block->extent > most)
         return fail(model, "usable_size says %zu, asked for were only %zu", usable, block->asked);
