@@ -69,7 +69,8 @@ void *memalign(size_t alignment, size_t size)
     return ma_aligned_alloc(alignment, size);
 }
 
-// Returns its error, and leaves errno as it was. ma_aligned_alloc finds what is no power of two.
+// Returns its error. As in the C library, errno changes only to ENOMEM, which some programs look for
+// there. ma_aligned_alloc finds what is no power of two.
 int posix_memalign(void **memptr, size_t alignment, size_t size)
 {
     if (alignment % sizeof(void *) != 0)
@@ -77,7 +78,8 @@ int posix_memalign(void **memptr, size_t alignment, size_t size)
     int errno_before = errno;
     void *payload = ma_aligned_alloc(alignment, size);
     int error = payload == NULL ? errno : 0;
-    errno = errno_before;
+    if (error != ENOMEM)
+        errno = errno_before;
     if (payload != NULL)
         *memptr = payload;
     return error;

@@ -152,7 +152,10 @@ static void test_posix_memalign(void)
     check(c.posix_memalign(&payload, 0, 8) == EINVAL, "posix_memalign refuses alignment 0");
     check(c.posix_memalign(&payload, 4, 8) == EINVAL, "posix_memalign refuses alignment 4");
     check(c.posix_memalign(&payload, 24, 8) == EINVAL, "posix_memalign refuses alignment 24");
+    check(errno == 0, "posix_memalign does not set EINVAL");
     check(c.posix_memalign(&payload, 64, PTRDIFF_MAX) == ENOMEM, "posix_memalign returns ENOMEM");
+    check(errno == ENOMEM, "posix_memalign sets ENOMEM");
+    errno = 0;
     check(payload == &untouched, "posix_memalign leaves the pointer alone if it fails");
     check(c.posix_memalign(&payload, 4096, 1) == 0, "posix_memalign returns 0");
     check_aligned(payload, 4096, "posix_memalign aligns");
