@@ -11,7 +11,8 @@
 //     ns3=9344444
 //
 // Rounds replay the trace again in the same process, where the allocator is warm. What the trace leaves
-// live is freed between two rounds, so that memory does not grow; no round's time has that in it.
+// live is freed between two rounds, so that memory does not grow; no round's time has that in it. A round
+// in which a request is refused is the last, and is not printed: it did less work than the others.
 //
 // The time is processor time, so that other programs on the machine disturb less. Between two readings
 // of the clock the program makes no allocator call of its own. It touches blocks as programs do: a
@@ -141,10 +142,16 @@ static void free_live(struct replay *replay, const struct trace *trace)
 __attribute__((noinline)) static void replay_rounds(struct replay *replay,
                                                     const struct trace *trace, size_t rounds)
 {
-    print_line("ns=%" PRIu64 " ops=%zu", replay_time(replay, trace), trace->count);
-    for (size_t round = 2; round <= rounds; round++) {
-        free_live(replay, trace);
-        print_line("ns%zu=%" PRIu64, round, replay_time(replay, trace));
+    for (size_t round = 1; round <= rounds; round++) {
+        if (round > 1)
+            free_live(replay, trace);
+        uint64_t ns = replay_time(replay, trace);
+        if (replay->refused > 0)
+            return;
+        if (round == 1)
+            print_line("ns=%" PRIu64 " ops=%zu", ns, trace->count);
+        else
+            print_line("ns%zu=%" PRIu64, round, ns);
     }
 }
 
@@ -182,6 +189,8 @@ static void replay_memory(struct replay *replay, const struct trace *trace)
     size_t peak = memory_peak();
     if (peak > replay->peak + PEAK_ERROR)
         replay->peak = peak - PEAK_ERROR;
+    if (replay->refused == 0)
+        print_line("peak=%zu payload=%zu ops=%zu", replay->peak, trace->peak_payload, trace->count);
 }
 
 // The trace, in a table of ours: parsing it touched more memory than the trace has.
@@ -214,11 +223,9 @@ int main(int count, char **arguments)
         fail(EXIT_USAGE, "usage", usage);
     struct trace trace = read_trace(arguments[first + 1]);
     struct replay replay = {.slots = map_memory(trace.slots * sizeof(struct held))};
-    if (memory) {
+    if (memory)
         replay_memory(&replay, &trace);
-        print_line("peak=%zu payload=%zu ops=%zu", replay.peak, trace.peak_payload, trace.count);
-    } else {
+    else
         replay_rounds(&replay, &trace, rounds);
-    }
     return replay.refused > 0 ? EXIT_REFUSED : EXIT_SUCCESS;
 }

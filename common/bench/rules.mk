@@ -3,7 +3,7 @@
 bench = $(BUILD)/bench
 bench_files = common/bench/measure.c common/trace/trace.c common/trace/table.c \
   $(wildcard common/bench/*.h common/trace/*.h) $(interface)
-bench_programs = $(patsubst %,$(bench)/%,replay large growth threads latency)
+bench_programs = $(patsubst %,$(bench)/%,replay large growth threads latency stall)
 
 $(bench_programs): $(bench)/%: common/bench/%.c $(bench_files)
 	$(call build,LD,$(no_builtin) -pthread -ldl)
@@ -32,7 +32,7 @@ bench-threads: $(preloads) $(bench)/stage5-nocache.so $(bench)/threads
 bench-growth: $(preloads) $(bench)/growth
 	@$(bench_run) growth
 
-bench-latency: $(preloads) $(bench)/latency
+bench-latency: $(preloads) $(bench)/latency $(bench)/stall
 	@$(bench_run) latency
 
 bench-goals:

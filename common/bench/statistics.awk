@@ -1,6 +1,9 @@
 # Reads what `compare` wrote, one or more files, and computes medians, quartiles and geometric means. The
 # reports are awk programs that are used together with this one. POSIX awk.
 #
+# What a program printed before it ran out of memory or time counts; a column that one of the runs did
+# not reach is missing. ns2, ns3 ..., the rounds after the first in one process, are one column: warm.
+#
 # A case is the values of all columns before `contestant`, with blanks between them. In the order in
 # which they appear first: cases[1..case_count], names[1..name_count].
 
@@ -9,6 +12,7 @@ BEGIN { FS = "," }
 FNR == 1 {
     for (i = 1; i <= NF; i++)
         header[i] = $i
+    columns = NF
     for (place = 1; place < NF && $place != "contestant"; place++)
         ;
     next
@@ -24,9 +28,13 @@ FNR == 1 {
     if ($(place + 1) + 0 > rounds)
         rounds = $(place + 1) + 0
     if ($(place + 2) != "ok")
-        why[key, name] = $(place + 2)
-    for (i = place + 3; i <= NF; i++)
-        values[key, name, header[i]] = values[key, name, header[i]] " " $i
+        why[key, name] = $(place + 2) (NF > place + 2 ? " warm" : "")
+    for (i = place + 3; i <= columns; i++) {
+        column = header[i] ~ /^ns[2-9]$/ ? "warm" : header[i]
+        if (i > NF)
+            missing[key, name, column] = 1
+        values[key, name, column] = values[key, name, column] " " $i
+    }
 }
 
 # Sorts list[1..count] as numbers.
@@ -51,7 +59,7 @@ function quantile(list, count, q,    at, below) {
 # The quantile of all rounds, such as quantile_of("recorded git", "libc", "ns", 0.5); "-" if the
 # contestant failed in one of them.
 function quantile_of(key, name, column, q,    count, list) {
-    if ((key, name) in why || !((key, name, column) in values))
+    if ((key, name, column) in missing || !((key, name, column) in values))
         return "-"
     count = split(values[key, name, column], list, " ")
     sort_numbers(list, count)
@@ -105,12 +113,12 @@ function print_header(title, label, label_width, width,    i, line) {
 }
 
 # What is missing in the tables, and why.
-function print_missing(    i, j, text) {
+function print_missing(    i, j, text, part, said) {
     text["refused"] = "asked for more memory than it has"
     text["limit"] = "took longer than the limit"
     text["fault"] = "ended with an error"
     for (i = 1; i <= case_count; i++)
         for (j = 1; j <= name_count; j++)
-            if ((cases[i], names[j]) in why)
-                printf "%s- %s, %s: %s\n", missing++ ? "" : "\n", names[j], cases[i], text[why[cases[i], names[j]]]
+            if (split(why[cases[i], names[j]], part, " "))
+                printf "%s- %s, %s%s: %s\n", said++ ? "" : "\n", names[j], cases[i], part[2] ? ", warm" : "", text[part[1]]
 }
