@@ -117,6 +117,7 @@ void *ma_aligned_alloc(size_t alignment, size_t size);
 /// Tells how many bytes of a block may be used: at least what was asked for.
 /// @param pointer a payload that is still owned, or NULL.
 /// @return bytes of payload; 0 for NULL. Stage 1 keeps no sizes and always answers 0.
+///         With `_FORTIFY_SOURCE=3` or UBSan a program is held to the size it asked for.
 /// @par Cost
 /// Constant.
 size_t ma_usable_size(const void *pointer);
@@ -269,6 +270,37 @@ typedef void ma_misuse_handler(const char *message);
 ma_misuse_handler *ma_set_misuse_handler(ma_misuse_handler *handler);
 
 /// @}
+
+// The same once more, for the compiler to warn: of a result thrown away (warn_unused_result); of an
+// access beyond the block (alloc_size: which parameter is its size, or which two are multiplied);
+// with gcc also of a use after free and of a wrong pointer freed (malloc: which function frees the
+// result, as which of its parameters). In underscores: a program may define malloc as a macro.
+// -DMA_NO_WARNINGS leaves this out, for tests that misuse on purpose. So does the allocator itself,
+// by heap.h, since gcc inlines nothing that is named here.
+#if defined(__GNUC__) && !defined(MA_NO_WARNINGS) && !defined(MA_HEAP_H)
+#if __GNUC__ >= 11 && !defined(__clang__)
+#define MA_TO_FREE __warn_unused_result__, __malloc__(ma_free, 1)
+#define MA_TO_HEAP_FREE __warn_unused_result__, __malloc__(ma_heap_free, 2)
+#define MA_TO_DESTROY __warn_unused_result__, __malloc__(ma_heap_destroy, 1)
+#else
+#define MA_TO_FREE __warn_unused_result__
+#define MA_TO_HEAP_FREE __warn_unused_result__
+#define MA_TO_DESTROY __warn_unused_result__
+#endif
+void *ma_malloc(size_t) __attribute__((MA_TO_FREE, __alloc_size__(1)));
+void *ma_calloc(size_t, size_t) __attribute__((MA_TO_FREE, __alloc_size__(1, 2)));
+void *ma_realloc(void *, size_t) __attribute__((MA_TO_FREE, __alloc_size__(2)));
+void *ma_aligned_alloc(size_t, size_t) __attribute__((MA_TO_FREE, __alloc_size__(2)));
+struct ma_heap *ma_heap_create(size_t) __attribute__((MA_TO_DESTROY));
+struct ma_heap *ma_heap_init(void *, size_t) __attribute__((MA_TO_DESTROY));
+void *ma_heap_malloc(struct ma_heap *, size_t) __attribute__((MA_TO_HEAP_FREE, __alloc_size__(2)));
+void *ma_heap_calloc(struct ma_heap *, size_t, size_t)
+    __attribute__((MA_TO_HEAP_FREE, __alloc_size__(2, 3)));
+void *ma_heap_realloc(struct ma_heap *, void *, size_t)
+    __attribute__((MA_TO_HEAP_FREE, __alloc_size__(3)));
+void *ma_heap_aligned_alloc(struct ma_heap *, size_t, size_t)
+    __attribute__((MA_TO_HEAP_FREE, __alloc_size__(3)));
+#endif
 
 #ifdef __cplusplus
 }

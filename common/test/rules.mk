@@ -6,7 +6,7 @@ tests = $(STAGES:%=$(BUILD)/test/stage%)
 
 # check is asked for when the recipe runs: `make test` may just have installed it.
 $(BUILD)/test/%.o: common/test/%.c $(wildcard common/test/*.h) $(interface) | need-check
-	$(call build,CC,-c -Istage1-bump $$(pkg-config --cflags check))
+	$(call build,CC,-c -DMA_NO_WARNINGS -Istage1-bump $$(pkg-config --cflags check))
 
 $(tests) $(BUILD)/test/mine: $(BUILD)/test/%: $(test_objects) $(BUILD)/%/libma.a
 	$(call build,LD,$$(pkg-config --libs check) -pthread)

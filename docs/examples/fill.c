@@ -1,5 +1,5 @@
 // What MA_FILL=1 writes into a payload that is handed out, and into one that is freed.
-// Build with: -DMA_FILL=1
+// Build with: -DMA_FILL=1 -DMA_NO_WARNINGS
 
 #include "allocator.h"
 

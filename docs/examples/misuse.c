@@ -1,4 +1,5 @@
 // The errors that the chapter on dynamic memory names, and what each is answered with.
+// Build with: -DMA_NO_WARNINGS
 
 #include "allocator.h"
 

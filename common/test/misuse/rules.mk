@@ -11,7 +11,7 @@ $(misuse)/observe: common/test/misuse/observe.c $(flags)
 	$(call build,LD)
 
 $(misuse_messages): $(misuse)/messages-stage%: common/test/misuse/messages.c $$(call files,$$*) $(flags)
-	$(call build,LD,$(no_builtin) -I$(dir_$*) -pthread)
+	$(call build,LD,-DMA_NO_WARNINGS $(no_builtin) -I$(dir_$*) -pthread)
 
 ##   make misuse-table            how the stages and other allocators end misuse;
 ##                                SUMS=1: only sums
