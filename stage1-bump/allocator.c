@@ -32,17 +32,16 @@ static void heap_free(struct ma_heap *heap, void *pointer)
     is_payload(heap, pointer); // nobody knows how large the block is: it stays
 }
 
-static void *heap_calloc(struct ma_heap *heap, size_t count, size_t size)
+static void *heap_calloc(struct ma_heap *heap, size_t count, size_t size, size_t *to_clear)
 {
     if (size != 0 && count > max_payload / size)
         return refuse(ENOMEM);
     void *payload = heap_malloc(heap, count * size);
-    if (payload != NULL)
-        memset(payload, 0, count * size); // it may have been used before
+    *to_clear = count * size; // it may have been used before
     return payload;
 }
 
-static void *heap_realloc(struct ma_heap *heap, void *pointer, size_t size)
+static void *heap_realloc(struct ma_heap *heap, void *pointer, size_t size, size_t *to_copy)
 {
     if (!is_payload(heap, pointer))
         return NULL;
@@ -53,8 +52,7 @@ static void *heap_realloc(struct ma_heap *heap, void *pointer, size_t size)
     size_t old_size = heap->top - (uintptr_t)pointer; // at most: the true size is unknown
     void *moved = heap_malloc(heap, size);
     if (moved != NULL) {
-        memcpy(moved, pointer, smaller(old_size, size));
-        heap_free(heap, pointer);
+        *to_copy = smaller(old_size, size);
     }
     return moved;
 }

@@ -5,6 +5,7 @@
 
 #include "misuse.h"
 
+static const char foreign[] = "not from this heap";
 static const char no_block[] = "no intact block starts here";
 
 // Notes what cannot be trusted.
@@ -21,7 +22,7 @@ static inline bool is_payload(struct ma_heap *heap, const void *pointer)
 {
     uintptr_t address = (uintptr_t)pointer;
     bool in_region = address >= heap->base && address < heap->limit;
-    return trust(heap, in_region, pointer, "not from this heap") &&
+    return trust(heap, in_region, pointer, foreign) &&
            trust(heap, address < heap->top, pointer, no_block) &&
            trust(heap, address % ALIGNMENT == 0, pointer, no_block);
 }

@@ -36,19 +36,20 @@ static void heap_free(struct ma_heap *heap, void *pointer)
     block_release(heap, block_of(pointer));
 }
 
-static void *heap_calloc(struct ma_heap *heap, size_t count, size_t size)
+static void *heap_calloc(struct ma_heap *heap, size_t count, size_t size, size_t *to_clear)
 {
     if (size != 0 && count > max_payload / size)
         return refuse(ENOMEM);
     // Above the top of a region that the heap owns, memory is as the system gave it: zero.
     uintptr_t zero_from = heap->owns_region && !MA_FILL ? heap->top : UINTPTR_MAX;
     void *payload = heap_malloc(heap, count * size);
-    if (payload != NULL && (uintptr_t)payload < zero_from)
-        memset(payload, 0, count * size); // it may have been used before
+    *to_clear = count * size; // it may have been used before
+    if ((uintptr_t)payload >= zero_from && (uintptr_t)payload < heap->limit)
+        *to_clear = 0;
     return payload;
 }
 
-static void *heap_realloc(struct ma_heap *heap, void *pointer, size_t size)
+static void *heap_realloc(struct ma_heap *heap, void *pointer, size_t size, size_t *to_copy)
 {
     if (!is_payload(heap, pointer, "already freed"))
         return NULL;
@@ -64,8 +65,7 @@ static void *heap_realloc(struct ma_heap *heap, void *pointer, size_t size)
     void *moved = heap_malloc(heap, size);
     if (moved != NULL) {
         tell_checker(pointer, old_size); // all of it is copied
-        memcpy(moved, pointer, smaller(old_size, size));
-        heap_free(heap, pointer);
+        *to_copy = smaller(old_size, size);
     }
     return moved;
 }

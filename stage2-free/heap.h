@@ -33,11 +33,18 @@ static const size_t max_payload = MA_HEAP_MAX - 4096; // bytes; rounded up, stil
 static_assert(MA_HEAP_SIZE <= MA_HEAP_MAX - 65536, "rounded up to pages, it is still a region");
 static_assert(ALIGNMENT % _Alignof(max_align_t) == 0, "a payload can hold any C object");
 
+// A region that the heap has left, because it could not grow: noted at the start of the next one.
+struct region {
+    uintptr_t start, base, top, limit; // as those of a heap
+    struct region *older; // the region before, or NULL
+};
+
 struct ma_heap {
     uintptr_t start; // first byte of the region
     uintptr_t base; // first byte of the first block
     uintptr_t top; // first byte after the last block
     uintptr_t limit; // first byte after the region
+    struct region *older; // the region before, or NULL
     bool owns_region; // the region is not the caller's
     uint32_t number; // no other heap has it; headers are mixed with it
     struct block *free_list; // the block freed last, or NULL

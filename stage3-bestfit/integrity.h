@@ -16,6 +16,7 @@
 #include "block.h"
 #include "misuse.h"
 
+static const char foreign[] = "not from this heap";
 static const char no_block[] = "no intact block starts here";
 static const char write_after_free[] = "freed block overwritten";
 static const char overflow[] = "overflow: the next header is overwritten";
@@ -47,18 +48,28 @@ static inline struct block *block_begin(const struct ma_heap *heap, struct block
 
 static inline bool header_intact(const struct ma_heap *heap, const struct block *block)
 {
-    return block->check == header_check(heap, block);
+    return block->check == header_check(heap, block) && block->prev_free <= true;
 }
 
-// Whether a block can lie at address: in the region, and aligned.
+// Whether an address lies among the blocks of a region that the heap has left.
+static inline bool in_older_region(const struct ma_heap *heap, uintptr_t address)
+{
+    const struct region *region = heap->older;
+    while (region != NULL && (address < region->base || address >= region->top))
+        region = region->older;
+    return region != NULL;
+}
+
+// Whether a block can lie at address: in a region, and aligned.
 static inline bool can_be_block(const struct ma_heap *heap, uintptr_t address)
 {
     uintptr_t limit = heap->limit;
-    return address >= heap->base && address < limit && limit - address >= MIN_BLOCK &&
+    bool in_region = address >= heap->base && address < limit && limit - address >= MIN_BLOCK;
+    return (in_region || in_older_region(heap, address)) &&
            (address + HEADER_SIZE) % ALIGNMENT == 0;
 }
 
-// Whether an intact header lies at address. Reads nothing outside the region.
+// Whether an intact header lies at address. Reads nothing outside the regions.
 static inline bool is_header(const struct ma_heap *heap, uintptr_t address)
 {
     const struct block *block = pointer_to(address);
@@ -75,7 +86,7 @@ static inline bool top_intact(const struct ma_heap *heap)
 static inline bool next_intact(const struct ma_heap *heap, const struct block *block)
 {
     const struct block *next = block_next(block);
-    return (uintptr_t)next >= heap->top ? top_intact(heap) : header_intact(heap, next);
+    return (uintptr_t)next == heap->top ? top_intact(heap) : header_intact(heap, next);
 }
 
 // Whether a link may be followed: to NULL, the end of the list, or to where a block can be.
@@ -128,10 +139,11 @@ static inline bool is_payload(struct ma_heap *heap, const void *pointer, const c
     uintptr_t address = (uintptr_t)pointer;
     bool in_region = address >= heap->base && address < heap->limit;
     const struct block *block = block_of(pointer);
-    return trust(heap, in_region, pointer, "not from this heap") &&
-           trust(heap, is_header(heap, (uintptr_t)block), pointer, no_block) &&
-           trust(heap, block_state(block) == MA_BLOCK_USED, pointer, if_free) &&
-           trust(heap, address < heap->top, pointer, no_block) &&
+    if (!is_header(heap, (uintptr_t)block))
+        return trust(heap, in_region || in_older_region(heap, address), pointer, foreign) &&
+               trust(heap, false, pointer, no_block);
+    return trust(heap, block_state(block) == MA_BLOCK_USED, pointer, if_free) &&
+           trust(heap, !in_region || address < heap->top, pointer, no_block) &&
            trust(heap, next_intact(heap, block), pointer, overflow);
 }
 

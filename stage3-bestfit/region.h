@@ -6,11 +6,13 @@
 //     |  not handed out    |                |  size  | the rest  |
 //     +--------------------+                +--------+-----------+
 //
-// When there is no room, the limit moves up: the system is asked for the next pages.
+// When there is no room, the limit moves up: the system is asked for the next pages. If it cannot
+// give these, the heap goes on in a new region.
 
 #ifndef MA_REGION_H
 #define MA_REGION_H
 
+#include "free_list.h"
 #include "integrity.h"
 
 #include <sys/mman.h>
@@ -20,7 +22,7 @@ enum {
     GROW_MIN = 1 << 20, // bytes; a region grows by no less, if it can
 };
 
-static uint32_t heap_count; // that were begun; their numbers
+static uint32_t region_count; // that were begun; a heap has the number of its first
 
 static inline void region_begin(struct ma_heap *heap, uintptr_t start, uintptr_t base,
                                 uintptr_t limit)
@@ -29,7 +31,9 @@ static inline void region_begin(struct ma_heap *heap, uintptr_t start, uintptr_t
     heap->base = first_block(base);
     heap->top = heap->base;
     heap->limit = limit;
-    heap->number = ++heap_count;
+    uint32_t number = ++region_count;
+    if (heap->number == 0)
+        heap->number = number;
 }
 
 static inline size_t page_size(void)
@@ -46,10 +50,10 @@ static inline void *region_map(void *hint, size_t size)
 
 // A new region of size bytes, far from everything else, so that it can grow: 64-bit systems leave
 // the middle of a process empty, 32-bit ones the first gigabyte. Which address in there, is as
-// random as that of the stack, which the system chooses; each further heap is given another.
+// random as that of the stack, which the system chooses; each further region is given another.
 static inline void *region_new(size_t size)
 {
-    uint64_t bits = ((uintptr_t)&bits + heap_count) * 0x9E3779B97F4A7C15;
+    uint64_t bits = ((uintptr_t)&bits + region_count) * 0x9E3779B97F4A7C15;
     uint64_t hint = sizeof(void *) < 8
                         ? 0x10000000 + (bits >> 32 & 0x3FC00000) // 256 MiB to 1.2 GiB
                         : 0x200000000000 + (bits >> 19 & 0x1FFFFFE00000); // 32 to 64 TiB
@@ -94,10 +98,49 @@ static inline bool region_grow(struct ma_heap *heap, size_t size)
            region_append(heap, missing); // the system may refuse more than that
 }
 
+// Ends the region, which the heap leaves. What is not handed out becomes a free block. After it, a
+// header of size 0 is a neighbour that is never free, and that nobody can free.
+//
+//     +-------+-------+--------------------+---+
+//     | block | block |  free              | 0 |
+//     +-------+-------+--------------------+---+
+static inline void region_end(struct ma_heap *heap, struct region *region)
+{
+    size_t size = region->limit - HEADER_SIZE - region->top;
+    struct block *rest = pointer_to(region->top);
+    if (size >= MIN_BLOCK)
+        region->top += size;
+    block_set_state(block_begin(heap, pointer_to(region->top), 0), MA_BLOCK_USED);
+    if (size >= MIN_BLOCK) {
+        block_set_state(block_begin(heap, rest, size), MA_BLOCK_FREE);
+        list_push(heap, rest);
+    }
+}
+
+// Goes on in a new region with room for size bytes, because something lies in the way of this one.
+// It is twice as large, if the system allows that, so that there are never many.
+static inline bool region_move(struct ma_heap *heap, size_t size)
+{
+    size_t needed = round_up(sizeof(struct region) + ALIGNMENT + size, page_size());
+    if (!heap->owns_region || heap->limit == 0 || needed > MA_HEAP_MAX || !top_trusted(heap))
+        return false;
+    size_t mapped = larger(needed, smaller(2 * (heap->limit - heap->start), MA_HEAP_MAX));
+    struct region *region = region_new(mapped);
+    if (region == NULL)
+        region = region_new(mapped = needed);
+    if (region == NULL)
+        return false;
+    *region = (struct region){heap->start, heap->base, heap->top, heap->limit, heap->older};
+    region_end(heap, region);
+    heap->older = region;
+    region_begin(heap, (uintptr_t)region, (uintptr_t)(region + 1), (uintptr_t)region + mapped);
+    return true;
+}
+
 // Whether size bytes lie between top and limit, if need be after growing.
 static inline bool room_for(struct ma_heap *heap, size_t size)
 {
-    if (size <= heap->limit - heap->top || region_grow(heap, size))
+    if (size <= heap->limit - heap->top || region_grow(heap, size) || region_move(heap, size))
         return true;
     errno = ENOMEM;
     return false;
@@ -123,9 +166,18 @@ static inline struct ma_heap *heap_begin(void *memory, size_t size, bool owns_re
     return heap;
 }
 
-// Ends it; a region that the heap owns goes back to the system.
+// Ends it; a region that the heap owns goes back to the system. The heap lies in the oldest.
 static inline void heap_end(struct ma_heap *heap)
 {
+    while (heap->older != NULL) {
+        struct region older = *heap->older; // it lies in the region that goes
+        if (MA_MEMORY_CHECKER)
+            ma_memory_show(pointer_to(heap->start), heap->limit - heap->start);
+        munmap(pointer_to(heap->start), heap->limit - heap->start);
+        heap->start = older.start;
+        heap->limit = older.limit;
+        heap->older = older.older;
+    }
     if (MA_MEMORY_CHECKER)
         ma_memory_show(pointer_to(heap->start), heap->limit - heap->start);
     if (heap->owns_region)

@@ -56,6 +56,18 @@ static inline uintptr_t *footer_of(const struct block *block)
     return pointer_to((uintptr_t)block_next(block) - sizeof(uintptr_t));
 }
 
+// Whether a block is so large that its pages may go back while it is free.
+static inline bool block_is_large(const struct block *block)
+{
+    return block->size >= PURGE_MIN / ALIGNMENT;
+}
+
+// Such a block notes behind its links how many of its bytes have no pages.
+static inline size_t *purged_of(const struct block *block)
+{
+    return pointer_to((uintptr_t)(block + 1));
+}
+
 // The block before this one, if it is free: the footer tells where it begins.
 static inline struct block *block_prev(const struct block *block)
 {

@@ -30,6 +30,7 @@ enum {
     BINS_PER_DOUBLING = 32, // above, bins as wide as 1/32 of 1, 2, 4, ... KiB
     BIN_COUNT = SMALL_BINS + 26 * BINS_PER_DOUBLING, // up to 64 GiB
     IDLE_MIN = 1 << 24, // bytes of idle memory that a heap may keep, at first
+    PURGE_MIN = 1 << 16, // bytes of a free block whose pages may go back
 };
 
 static const size_t max_payload = MA_HEAP_MAX - 4096; // bytes; rounded up, still below MA_HEAP_MAX
@@ -37,16 +38,24 @@ static const size_t max_payload = MA_HEAP_MAX - 4096; // bytes; rounded up, stil
 static_assert(MA_HEAP_SIZE <= MA_HEAP_MAX - 65536, "rounded up to pages, it is still a region");
 static_assert(ALIGNMENT % _Alignof(max_align_t) == 0, "a payload can hold any C object");
 
+// A region that the heap has left, because it could not grow: noted at the start of the next one.
+struct region {
+    uintptr_t start, base, top, limit; // as those of a heap
+    struct region *older; // the region before, or NULL
+};
+
 struct ma_heap {
     uintptr_t start; // first byte of the region
     uintptr_t base; // first byte of the first block
     uintptr_t top; // first byte after the last block
     uintptr_t limit; // first byte after the region
+    struct region *older; // the region before, or NULL
     uintptr_t touched; // highest top so far: a region that the heap owns is zero from here on
-    uintptr_t trimmed; // the limit, when memory above it last went back; or 0
-    size_t idle_max; // bytes that were used and are not: more of them go back to the system
     size_t free_bytes; // of all free blocks
-    size_t purge_below; // bytes in use, below which the pages of free blocks go back
+    size_t purged; // of these, bytes whose pages went back to the system
+    size_t regretted; // bytes whose pages went back, and that were needed again
+    uintptr_t trimmed; // the limit, when memory above it last went back; or UINTPTR_MAX
+    size_t idle_max; // bytes that were used and are not: more of them go back
     bool owns_region; // the region is not the caller's
     uint32_t number; // no other heap has it; headers are mixed with it
     struct block *bins[BIN_COUNT]; // of each size class the block freed last, or NULL

@@ -8,13 +8,16 @@
 #include "inspect.h"
 #include "misuse.h"
 #include "region.h"
+#include "walk.h"
+
+#include <string.h>
 
 // --- the operations, in allocator.c --------------------------------------------------------------
 
 static void *heap_malloc(struct ma_heap *heap, size_t size);
 static void heap_free(struct ma_heap *heap, void *pointer);
-static void *heap_calloc(struct ma_heap *heap, size_t count, size_t size);
-static void *heap_realloc(struct ma_heap *heap, void *pointer, size_t size);
+static void *heap_calloc(struct ma_heap *heap, size_t count, size_t size, size_t *to_clear);
+static void *heap_realloc(struct ma_heap *heap, void *pointer, size_t size, size_t *to_copy);
 static void *heap_aligned_alloc(struct ma_heap *heap, size_t alignment, size_t size);
 static size_t heap_usable_size(struct ma_heap *heap, const void *pointer);
 
@@ -39,19 +42,25 @@ void ma_heap_free(struct ma_heap *heap, void *pointer)
 
 void *ma_heap_calloc(struct ma_heap *heap, size_t count, size_t size)
 {
+    size_t to_clear = 0; // bytes of the payload that may have been used before
     heap_enter(heap);
-    void *payload = heap_calloc(heap, count, size);
+    void *payload = heap_calloc(heap, count, size, &to_clear);
     heap_leave(heap, "calloc");
-    return payload;
+    return payload == NULL ? NULL : memset(payload, 0, to_clear);
 }
 
 void *ma_heap_realloc(struct ma_heap *heap, void *pointer, size_t size)
 {
     if (pointer == NULL)
         return ma_heap_malloc(heap, size);
+    size_t to_copy = 0; // bytes, if the payload must move: the old block is still there, too
     heap_enter(heap);
-    void *payload = heap_realloc(heap, pointer, size);
+    void *payload = heap_realloc(heap, pointer, size, &to_copy);
     heap_leave(heap, "realloc");
+    if (to_copy != 0) {
+        memcpy(payload, pointer, to_copy);
+        ma_heap_free(heap, pointer);
+    }
     return payload;
 }
 
@@ -149,13 +158,6 @@ const char *ma_heap_check(struct ma_heap *heap)
     const char *broken = heap_check(heap);
     heap_leave(heap, "check");
     return broken;
-}
-
-ma_misuse_handler *ma_set_misuse_handler(ma_misuse_handler *handler)
-{
-    ma_misuse_handler *before = misuse_handler;
-    misuse_handler = handler;
-    return before;
 }
 
 // --- the default heap ----------------------------------------------------------------------------

@@ -17,27 +17,41 @@
 #include "free_list.h"
 #include "region.h"
 
-enum {
-    IDLE_MAX = 1 << 26, // bytes of idle memory that a heap may keep, at most
-    PURGE_MIN = 1 << 16, // bytes of a free block whose pages may go back
-};
+// Bytes that were used and are not: above the top, and in free blocks, but for purged pages.
+static inline size_t idle_bytes(const struct ma_heap *heap)
+{
+    return heap->touched - heap->top + heap->free_bytes - heap->purged;
+}
 
-// Gives memory above the top back, all but an eighth of idle_max, if more than idle_max of it was
-// used. If the region has grown since it last did so, that was too early: first it may keep more.
+// Whether more memory is idle than may be, with the given bytes of a block that is on no list. If an
+// eighth of that went back and was needed again, it was too early: from now on twice as much may be.
+static inline bool is_too_idle(struct ma_heap *heap, size_t bytes)
+{
+    size_t idle = idle_bytes(heap) + bytes;
+    if (!heap->owns_region || idle <= heap->idle_max)
+        return false;
+    size_t regrown = heap->limit - smaller(heap->limit, heap->trimmed);
+    if (heap->regretted + regrown > heap->idle_max / 8) {
+        heap->regretted = 0;
+        heap->trimmed = UINTPTR_MAX;
+        heap->idle_max *= 2;
+    }
+    return idle > heap->idle_max;
+}
+
+// Gives memory above the top back, all but an eighth of idle_max, if too much is idle.
 static inline void region_trim(struct ma_heap *heap)
 {
-    if (!heap->owns_region || heap->touched - heap->top <= heap->idle_max)
+    if (!is_too_idle(heap, 0))
         return;
-    if (heap->trimmed != 0 && heap->limit > heap->trimmed && heap->idle_max < IDLE_MAX)
-        heap->idle_max *= 2;
-    heap->trimmed = 0;
-    if (heap->touched - heap->top <= heap->idle_max)
-        return;
+    uintptr_t limit = heap->limit;
     uintptr_t end = round_up(heap->top + heap->idle_max / 8, page_size());
+    if (end >= heap->touched)
+        return;
     int saved_errno = errno; // free leaves errno alone
     if (MA_MEMORY_CHECKER)
-        ma_memory_show(pointer_to(end), heap->limit - end);
-    if (munmap(pointer_to(end), heap->limit - end) == 0) {
+        ma_memory_show(pointer_to(end), limit - end);
+    if (munmap(pointer_to(end), limit - end) == 0) {
         heap->limit = end;
         heap->touched = end;
         heap->trimmed = end;
@@ -48,7 +62,7 @@ static inline void region_trim(struct ma_heap *heap)
 // Gives back the whole pages inside a free block. When they are used again they are zero.
 static inline void block_purge(const struct block *block)
 {
-    uintptr_t start = round_up((uintptr_t)block + sizeof(struct block), page_size());
+    uintptr_t start = round_up((uintptr_t)purged_of(block) + sizeof(size_t), page_size());
     uintptr_t end = (uintptr_t)footer_of(block) & ~(page_size() - 1);
     int saved_errno = errno; // free leaves errno alone
     if (start < end)
@@ -56,22 +70,17 @@ static inline void block_purge(const struct block *block)
     errno = saved_errno;
 }
 
-// Gives the pages of large free blocks back when the heap is used to an eighth of what it was, and
-// again whenever its use has halved since.
-static inline void region_purge(struct ma_heap *heap)
+// Gives back the pages of a block that becomes free, if too much is idle. Is only a sixteenth of it
+// idle, or less than PURGE_MIN, then that is not worth the time.
+static inline bool region_purge(struct ma_heap *heap, const struct block *block, size_t *purged)
 {
-    if (heap->free_bytes <= heap->idle_max || !heap->owns_region)
-        return;
-    size_t used = heap->top - heap->base - heap->free_bytes;
-    heap->purge_below = larger(heap->purge_below, used / 8);
-    if (used >= heap->purge_below)
-        return;
-    heap->purge_below = used / 2;
-    size_t bin = bitmap_next(heap, bin_of(PURGE_MIN / ALIGNMENT));
-    for (; bin < BIN_COUNT; bin = bitmap_next(heap, bin + 1))
-        for (struct block *block = heap->bins[bin]; block != NULL;
-             block = trusted_next(heap, block))
-            block_purge(block);
+    size_t idle = block_size(block) - *purged;
+    if (idle < PURGE_MIN || idle < block_size(block) / 16 || heap->problem != NULL ||
+        !is_too_idle(heap, idle))
+        return false;
+    block_purge(block);
+    *purged = block_size(block);
+    return true;
 }
 
 #endif

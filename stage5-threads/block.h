@@ -15,7 +15,7 @@ struct block {
     uint32_t size; // of the whole block, in units of ALIGNMENT
     uint16_t check; // shows whether the header was overwritten: integrity.h
     _Atomic uint8_t state; // enum ma_block_state; its owner writes it without the mutex
-    uint8_t prev_free; // the block before this one is free and ends with a footer
+    _Atomic uint8_t prev_free; // the block before this one is free and ends with a footer
     struct block *next; // a used block's payload begins here; a free block keeps its links in it
     struct block *prev;
 };
@@ -54,6 +54,18 @@ static inline struct block *block_next(const struct block *block)
 static inline uintptr_t *footer_of(const struct block *block)
 {
     return pointer_to((uintptr_t)block_next(block) - sizeof(uintptr_t));
+}
+
+// Whether a block is so large that its pages may go back while it is free.
+static inline bool block_is_large(const struct block *block)
+{
+    return block->size >= PURGE_MIN / ALIGNMENT;
+}
+
+// Such a block notes behind its links how many of its bytes have no pages.
+static inline size_t *purged_of(const struct block *block)
+{
+    return pointer_to((uintptr_t)(block + 1));
 }
 
 // The block before this one, if it is free: the footer tells where it begins.

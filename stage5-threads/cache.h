@@ -19,18 +19,20 @@ enum {
     CACHE_BINS = SMALL_BINS + 3 * BINS_PER_DOUBLING + 1, // the bins of the sizes up to that
     MAGAZINE_MIN = 2, // blocks in the first magazine of a size
     MAGAZINE_BYTES = 8192, // bytes of the blocks in one magazine, at most
+    CACHE_BYTES = 1 << 20, // bytes of the blocks in all magazines of a thread, at most
 };
 
 struct cache {
     struct magazine loaded[CACHE_BINS]; // by bin: see bin_of
     struct magazine spare[CACHE_BINS];
-    size_t purges; // of the heap, when this cache last heard of one
+    size_t bytes; // that all its magazines may hold
+    size_t flushes; // of the heap, when this cache last heard of one
     struct block *blocks[]; // of all magazines
 };
 
 static struct cache no_cache; // its magazines give no block and take none
 static _Thread_local struct cache *cache = &no_cache;
-static _Thread_local bool thread_ends; // it gets no other cache
+static _Thread_local bool cache_denied; // the thread ends, or the system refused: it gets no other
 static pthread_key_t cache_key; // its destructor empties the cache of a thread that ends
 static atomic_bool cache_key_made;
 
@@ -72,6 +74,7 @@ static inline void cache_flush(struct cache *all)
         all->loaded[bin].capacity = 0;
         all->spare[bin].capacity = 0;
     }
+    all->bytes = 0;
 }
 
 // Ends the cache of a thread that ends. Other destructors may run after this one, and free.
@@ -80,24 +83,33 @@ static inline void cache_close(void *unused)
     (void)unused;
     struct cache *old = cache;
     cache = &no_cache;
-    thread_ends = true;
+    cache_denied = true;
     cache_flush(old);
     munmap(old, cache_size());
 }
 
-__attribute__((constructor)) static void cache_begin(void)
+__attribute__((constructor(101))) static void cache_begin(void)
 {
     cache_key_made = pthread_key_create(&cache_key, cache_close) == 0;
+}
+
+// A library that is unloaded takes cache_close with it: threads that end later must not call it.
+__attribute__((destructor)) static void cache_end(void)
+{
+    cache_key_made = false;
+    pthread_key_delete(cache_key);
 }
 
 // Whether this thread may use its cache. On its first call it gets one, and arranges for the cache
 // to be emptied when the thread ends.
 static inline bool cache_is_open(void)
 {
-    if (cache == &no_cache && cache_key_made && !thread_ends) {
+    if (cache == &no_cache && cache_key_made && !cache_denied) {
         int saved_errno = errno; // free leaves errno alone
         struct cache *created = cache_create();
-        if (created != NULL)
+        if (created == NULL)
+            cache_denied = true;
+        else
             cache = created; // at once: pthread_setspecific may allocate
         if (created != NULL && pthread_setspecific(cache_key, created) != 0)
             cache_close(created);
@@ -113,14 +125,17 @@ static inline void cache_exchange(size_t bin)
     cache->spare[bin] = loaded;
 }
 
-// Empties the loaded magazine of a bin and doubles it.
-static inline struct magazine *cache_renew(size_t bin, const char *operation)
+// Empties the loaded magazine of a bin and doubles it. If all magazines would hold too much then,
+// all are emptied: what the thread uses now grows again.
+static inline void cache_renew(size_t bin, const char *operation)
 {
     struct magazine *loaded = &cache->loaded[bin];
     magazine_flush(loaded, operation);
-    size_t capacity = larger(2 * loaded->capacity, MAGAZINE_MIN);
-    loaded->capacity = (uint32_t)smaller(capacity, magazine_max(bin));
-    return loaded;
+    size_t capacity = smaller(larger(2 * loaded->capacity, MAGAZINE_MIN), magazine_max(bin));
+    if (cache->bytes + (capacity - loaded->capacity) * bin_min(bin) > CACHE_BYTES)
+        cache_flush(cache);
+    cache->bytes += (capacity - loaded->capacity) * bin_min(bin);
+    loaded->capacity = (uint32_t)capacity;
 }
 
 // Whether the loaded magazine has a block to give, if need be after a visit to the heap.
@@ -132,7 +147,9 @@ static inline bool cache_refill(size_t bin)
     if (!overwritten)
         cache_exchange(bin);
     if (overwritten || cache->loaded[bin].count == 0)
-        magazine_fill(cache_renew(bin, "malloc"), bin_min(bin));
+        cache_renew(bin, "malloc");
+    if (cache->loaded[bin].count == 0) // a misuse handler may have freed meanwhile
+        magazine_fill(&cache->loaded[bin], bin_min(bin));
     return cache->loaded[bin].count != 0;
 }
 
@@ -142,8 +159,8 @@ static inline bool cache_drain(size_t bin)
 {
     if (!cache_is_open())
         return false;
-    if (cache->purges != default_heap.purges) {
-        cache->purges = default_heap.purges;
+    if (cache->flushes != default_heap.flushes) {
+        cache->flushes = default_heap.flushes;
         cache_flush(cache);
     }
     cache_exchange(bin);

@@ -11,6 +11,10 @@
 
 #include "cache.h"
 
+enum {
+    ALIGNED_TRIES = 4, // blocks of a magazine that aligned_alloc looks at
+};
+
 // The bin whose magazines may hold a block for a request of size bytes: the first whose smallest
 // block is large enough. 0 if there is none.
 static inline size_t cache_bin_for(size_t size)
@@ -21,13 +25,17 @@ static inline size_t cache_bin_for(size_t size)
     return units < SMALL_BINS ? units : bin_of(units - 1) + 1;
 }
 
+// Whether this is a block in use: what can be known without the mutex.
+static inline bool is_used(const struct block *block)
+{
+    return can_be_block(&default_heap, (uintptr_t)block) && header_intact(&default_heap, block) &&
+           block_state(block) == MA_BLOCK_USED;
+}
+
 // The bin whose magazines may hold a block in use; 0 if there is none, or if this is no such block.
 static inline size_t cache_bin_of(const struct block *block)
 {
-    bool cached = can_be_block(&default_heap, (uintptr_t)block) &&
-                  header_intact(&default_heap, block) && block_state(block) == MA_BLOCK_USED &&
-                  block->size <= CACHE_MAX / ALIGNMENT;
-    return cached ? bin_of(block->size) : 0;
+    return is_used(block) && block->size <= CACHE_MAX / ALIGNMENT ? bin_of(block->size) : 0;
 }
 
 // A used block from the loaded magazine; NULL if it has none.
@@ -116,6 +124,41 @@ void *ma_realloc(void *pointer, size_t size)
         return ma_malloc(size);
     void *payload = cache_realloc(pointer, size);
     return payload != NULL ? payload : ma_heap_realloc(&default_heap, pointer, size);
+}
+
+// A used block with an aligned payload, if there is one among those freed last: a program that asks
+// for such blocks frees such blocks.
+static inline struct block *cache_take_aligned(size_t bin, size_t alignment)
+{
+    if (cache != &no_cache && cache->loaded[bin].count == 0)
+        cache_exchange(bin);
+    struct magazine *loaded = &cache->loaded[bin];
+    for (size_t i = loaded->count; i > 0 && i + ALIGNED_TRIES > loaded->count; i--) {
+        struct block *block = loaded->blocks[i - 1];
+        if ((uintptr_t)payload_of(block) % alignment == 0) {
+            loaded->blocks[i - 1] = loaded->blocks[loaded->count - 1];
+            loaded->blocks[loaded->count - 1] = block;
+            return cache_take(bin);
+        }
+    }
+    return NULL;
+}
+
+void *ma_aligned_alloc(size_t alignment, size_t size)
+{
+    bool power_of_2 = alignment != 0 && (alignment & (alignment - 1)) == 0;
+    struct block *block = power_of_2 ? cache_take_aligned(cache_bin_for(size), alignment) : NULL;
+    return block != NULL ? hand_out(payload_of(block), size)
+                         : ma_heap_aligned_alloc(&default_heap, alignment, size);
+}
+
+size_t ma_usable_size(const void *pointer)
+{
+    const struct block *block = block_of(pointer);
+    if (!is_used(block))
+        return ma_heap_usable_size(&default_heap, pointer);
+    tell_checker(pointer, payload_size(block)); // the program may use all of it now
+    return payload_size(block);
 }
 
 #endif

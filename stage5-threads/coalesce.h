@@ -19,15 +19,15 @@ static inline void tell_next(const struct ma_heap *heap, struct block *block, bo
     struct block *next = block_next(block);
     if (is_free)
         *footer_of(block) = block_size(block);
-    if ((uintptr_t)next < heap->top)
-        next->prev_free = is_free;
+    if ((uintptr_t)next != heap->top)
+        atomic_store_explicit(&next->prev_free, is_free, memory_order_relaxed);
 }
 
 // Takes the free block after this one off its list, and returns its size; 0 if there is none.
 static inline size_t take_next(struct ma_heap *heap, const struct block *block)
 {
     struct block *next = block_next(block);
-    bool is_free = (uintptr_t)next < heap->top && block_state(next) == MA_BLOCK_FREE;
+    bool is_free = (uintptr_t)next != heap->top && block_state(next) == MA_BLOCK_FREE;
     return is_free && list_remove(heap, next) ? block_size(next) : 0;
 }
 

@@ -18,6 +18,7 @@ static inline void heap_register(struct ma_heap *heap)
     pthread_mutex_init(&heap->mutex, NULL);
     pthread_mutex_lock(&all_heaps_mutex);
     heap->next_heap = all_heaps;
+    all_heaps->prev_heap = heap;
     all_heaps = heap;
     pthread_mutex_unlock(&all_heaps_mutex);
 }
@@ -25,11 +26,11 @@ static inline void heap_register(struct ma_heap *heap)
 static inline void heap_forget(struct ma_heap *heap)
 {
     pthread_mutex_lock(&all_heaps_mutex);
-    struct ma_heap **place = &all_heaps;
-    while (*place != NULL && *place != heap)
-        place = &(*place)->next_heap;
-    if (*place != NULL)
-        *place = heap->next_heap;
+    heap->next_heap->prev_heap = heap->prev_heap; // there is one: the default heap is the last
+    if (heap->prev_heap != NULL)
+        heap->prev_heap->next_heap = heap->next_heap;
+    else
+        all_heaps = heap->next_heap;
     pthread_mutex_unlock(&all_heaps_mutex);
     pthread_mutex_destroy(&heap->mutex);
 }
@@ -50,7 +51,7 @@ static inline void after_fork(void)
 }
 
 // Runs when the program is loaded, before it can start a thread.
-__attribute__((constructor)) static void fork_begin(void)
+__attribute__((constructor(101))) static void fork_begin(void)
 {
     pthread_atfork(before_fork, after_fork, after_fork);
 }

@@ -25,6 +25,8 @@ static inline void list_push(struct ma_heap *heap, struct block *block)
     *first = block;
     bitmap_set(heap, bin);
     heap->free_bytes += block_size(block);
+    if (block_is_large(block))
+        heap->purged += *purged_of(block);
 }
 
 // Takes a block off its list; false if it cannot be trusted.
@@ -45,6 +47,8 @@ static inline bool list_remove(struct ma_heap *heap, struct block *block)
     if (*first == NULL)
         bitmap_clear(heap, bin);
     heap->free_bytes -= block_size(block);
+    if (block_is_large(block))
+        heap->purged -= *purged_of(block);
     return true;
 }
 

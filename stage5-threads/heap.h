@@ -32,6 +32,7 @@ enum {
     BINS_PER_DOUBLING = 32, // above, bins as wide as 1/32 of 1, 2, 4, ... KiB
     BIN_COUNT = SMALL_BINS + 26 * BINS_PER_DOUBLING, // up to 64 GiB
     IDLE_MIN = 1 << 24, // bytes of idle memory that a heap may keep, at first
+    PURGE_MIN = 1 << 16, // bytes of a free block whose pages may go back
 };
 
 static const size_t max_payload = MA_HEAP_MAX - 4096; // bytes; rounded up, still below MA_HEAP_MAX
@@ -39,19 +40,29 @@ static const size_t max_payload = MA_HEAP_MAX - 4096; // bytes; rounded up, stil
 static_assert(MA_HEAP_SIZE <= MA_HEAP_MAX - 65536, "rounded up to pages, it is still a region");
 static_assert(ALIGNMENT % _Alignof(max_align_t) == 0, "a payload can hold any C object");
 
+// A region that the heap has left, because it could not grow: noted at the start of the next one.
+struct region {
+    uintptr_t start, base, top, limit; // as those of a heap
+    struct region *older; // the region before, or NULL
+};
+
 struct ma_heap {
     uintptr_t start; // first byte of the region
     _Atomic uintptr_t base; // first byte of the first block; read without the mutex
     uintptr_t top; // first byte after the last block
     _Atomic uintptr_t limit; // first byte after the region; read without the mutex
+    struct region *_Atomic older; // the region before, or NULL; read without the mutex
     uintptr_t touched; // highest top so far: a region that the heap owns is zero from here on
-    uintptr_t trimmed; // the limit, when memory above it last went back; or 0
-    size_t idle_max; // bytes that were used and are not: more of them go back to the system
     size_t free_bytes; // of all free blocks
-    size_t purge_below; // bytes in use, below which the pages of free blocks go back
-    _Atomic size_t purges; // how often that was; read without the mutex
+    size_t purged; // of these, bytes whose pages went back to the system
+    size_t regretted; // bytes whose pages went back, and that were needed again
+    uintptr_t trimmed; // the limit, when memory above it last went back; or UINTPTR_MAX
+    size_t idle_max; // bytes that were used and are not: more of them go back
+    size_t flush_below; // bytes in use, below which all caches should go back
+    _Atomic size_t flushes; // how often that was; read without the mutex
     pthread_mutex_t mutex; // held during every operation
     struct ma_heap *next_heap; // in all_heaps
+    struct ma_heap *prev_heap;
     bool owns_region; // the region is not the caller's
     uint32_t number; // no other heap has it; headers are mixed with it
     struct block *bins[BIN_COUNT]; // of each size class the block freed last, or NULL

@@ -1,4 +1,4 @@
-// inspect.h: a look inside: every block, the sums, the invariants
+// inspect.h: the invariants: what holds between two calls
 //
 //   I1: base <= top <= limit
 //   I2: every payload is aligned
@@ -13,71 +13,11 @@
 #define MA_INSPECT_H
 
 #include "free_list.h"
+#include "walk.h"
 
 #if MA_THREAD_CACHE
 #include "cache.h"
 #endif
-
-// The block at address.
-static inline struct ma_block describe(const struct ma_heap *heap, uintptr_t address)
-{
-    const struct block *block = pointer_to(address);
-    bool has_next =
-        block_state(block) == MA_BLOCK_FREE && block->next != NULL && link_ok(heap, block->next);
-    return (struct ma_block){
-        .address = pointer_to(address),
-        .payload = payload_of(block),
-        .size = block_size(block),
-        .state = block_state(block),
-        .next_free = has_next ? payload_of(block->next) : NULL,
-    };
-}
-
-static inline bool heap_walk(struct ma_heap *heap, ma_visitor *visit, void *context)
-{
-    for (uintptr_t address = heap->base; address < heap->top;) {
-        if (!is_header(heap, address))
-            return false;
-        struct ma_block block = describe(heap, address);
-        if (!visit(&block, context))
-            return false;
-        address += block.size;
-    }
-    return true;
-}
-
-static inline bool add_block(const struct ma_block *block, void *context)
-{
-    struct ma_stats *stats = context;
-    size_t header = (size_t)((const char *)block->payload - (const char *)block->address);
-    size_t payload = block->size - header;
-    stats->header_bytes += header;
-    if (block->state == MA_BLOCK_USED) {
-        stats->live_blocks++;
-        stats->live_bytes += payload;
-    }
-    if (block->state == MA_BLOCK_FREE) {
-        stats->free_blocks++;
-        stats->free_bytes += payload;
-        stats->largest_free = larger(stats->largest_free, payload);
-    }
-    if (block->state == MA_BLOCK_CACHED) {
-        stats->cached_blocks++;
-        stats->cached_bytes += payload;
-    }
-    return true;
-}
-
-static inline struct ma_stats heap_stats(struct ma_heap *heap)
-{
-    struct ma_stats stats = {
-        .padding_bytes = heap->base - heap->start,
-        .top_bytes = heap->limit - heap->top,
-        .region_bytes = heap->limit - heap->start,
-    };
-    heap_walk(heap, add_block, &stats);
-    return stats;
-}
 
 static inline bool check_bounds(struct ma_heap *heap)
 {
@@ -93,10 +33,10 @@ static inline bool check_alignment(struct ma_heap *heap)
 
 static inline bool check_headers(struct ma_heap *heap)
 {
-    uintptr_t address = heap->base;
-    while (address < heap->top && is_header(heap, address))
-        address += block_size(pointer_to(address));
-    return address == heap->top;
+    uintptr_t address = walk_from(heap, heap->base);
+    while (address != 0 && is_header(heap, address))
+        address = walk_from(heap, address + block_size(pointer_to(address)));
+    return address == 0;
 }
 
 // Blocks on the list from first on; SIZE_MAX if one is not free or the links are broken. (Added to
@@ -139,26 +79,28 @@ static inline bool check_bins(struct ma_heap *heap)
 static inline bool check_coalesced(struct ma_heap *heap)
 {
     bool before_is_free = false;
-    for (uintptr_t address = heap->base; address < heap->top;) {
+    for (uintptr_t address = walk_from(heap, heap->base); address != 0;) {
         const struct block *block = pointer_to(address);
+        uintptr_t next = address + block_size(block);
         bool is_free = block_state(block) == MA_BLOCK_FREE;
-        if (is_free && before_is_free)
+        if (is_free && (before_is_free || next == heap->top))
             return false;
-        before_is_free = is_free;
-        address += block_size(block);
+        address = walk_from(heap, next);
+        before_is_free = is_free && address == next;
     }
-    return !before_is_free;
+    return true;
 }
 
 static inline bool check_boundary_tags(struct ma_heap *heap)
 {
     bool before_is_free = false;
-    for (uintptr_t address = heap->base; address < heap->top;) {
+    for (uintptr_t address = walk_from(heap, heap->base); address != 0;) {
         const struct block *block = pointer_to(address);
         if (block->prev_free != before_is_free || (before_is_free && !footer_intact(heap, block)))
             return false;
-        before_is_free = block_state(block) == MA_BLOCK_FREE;
-        address += block_size(block);
+        uintptr_t next = address + block_size(block);
+        address = walk_from(heap, next);
+        before_is_free = block_state(block) == MA_BLOCK_FREE && address == next;
     }
     return true;
 }

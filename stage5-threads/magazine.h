@@ -89,6 +89,23 @@ static inline void run_release(struct block *first, const struct block *end)
         block_release(&default_heap, first);
 }
 
+// Too much is idle, and yet does not go back: it is the cached blocks that hold its pages, one in
+// each. So all caches should be emptied when the heap is used to an eighth of what it was, and again
+// whenever its use has halved since.
+static inline void note_ebb(struct ma_heap *heap)
+{
+    if (idle_bytes(heap) <= heap->idle_max)
+        return;
+    size_t used = heap->top - heap->base - heap->free_bytes;
+    for (const struct region *region = heap->older; region != NULL; region = region->older)
+        used += region->top - region->base;
+    heap->flush_below = larger(heap->flush_below, used / 8);
+    if (used >= heap->flush_below)
+        return;
+    heap->flush_below = used / 2;
+    heap->flushes++;
+}
+
 // Gives all blocks of a magazine back to the heap. Blocks that were freed one after the other often
 // lie in a row, upward or downward: then they need not be merged one by one.
 static inline void magazine_flush(struct magazine *magazine, const char *operation)
@@ -120,6 +137,7 @@ static inline void magazine_flush(struct magazine *magazine, const char *operati
     if (first != NULL)
         run_release(first, end);
     magazine->count = 0;
+    note_ebb(&default_heap);
     heap_leave(&default_heap, operation);
 }
 

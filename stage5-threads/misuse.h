@@ -23,6 +23,13 @@ enum {
 
 static _Atomic(ma_misuse_handler *) misuse_handler; // NULL: write and abort
 
+ma_misuse_handler *ma_set_misuse_handler(ma_misuse_handler *handler)
+{
+    ma_misuse_handler *before = misuse_handler;
+    misuse_handler = handler;
+    return before;
+}
+
 // One write(2), so that lines of several processes do not mix. Nothing here may allocate: snprintf
 // does not, for strings and integers.
 static void write_line(const char *message)

@@ -19,19 +19,31 @@ static inline struct block *block_bump(struct ma_heap *heap, size_t size)
     return block == NULL ? NULL : block_begin(heap, block, size);
 }
 
+// Puts a free block on its list that has no free neighbours; purged of its bytes have no pages.
+static inline void block_put(struct ma_heap *heap, struct block *block, size_t purged)
+{
+    if (block_is_large(block))
+        *purged_of(block) = purged;
+    tell_next(heap, block, true);
+    list_push(heap, block);
+}
+
 // Gives a block back to the heap.
 static inline void block_release(struct ma_heap *heap, struct block *block)
 {
     block_set_state(block, MA_BLOCK_FREE);
-    block = coalesce(heap, block);
+    size_t purged = 0;
+    do { // again if pages went back: its neighbours may have become free meanwhile
+        purged += heap->purged;
+        block = coalesce(heap, block);
+        purged -= heap->purged; // by the neighbours, which have left their lists
+    } while (region_purge(heap, block, &purged));
     if ((uintptr_t)block_next(block) == heap->top) {
         heap->top = (uintptr_t)block;
         region_trim(heap);
         return;
     }
-    tell_next(heap, block, true);
-    list_push(heap, block);
-    region_purge(heap);
+    block_put(heap, block, purged);
 }
 
 // Shortens a used block to size bytes; what is left over becomes free, if it can be a block.
@@ -42,6 +54,19 @@ static inline void block_shorten(struct ma_heap *heap, struct block *block, size
         block_release(heap, rest);
 }
 
+// So too with a block that was on a list; purged of its bytes have no pages.
+static inline void block_cut(struct ma_heap *heap, struct block *block, size_t size, size_t purged)
+{
+    struct block *rest = block_split(heap, block, size);
+    if (rest != NULL) {
+        size_t left = smaller(purged, block_size(rest));
+        block_set_state(rest, MA_BLOCK_FREE);
+        block_put(heap, rest, left);
+        purged -= left;
+    }
+    heap->regretted += purged;
+}
+
 // A used block of at least size bytes: from the free list, else from the top. NULL if there is no
 // room, or if a free block on the way was overwritten: find_fit has noted it. If there is more, it
 // is a multiple of size, up to most.
@@ -50,6 +75,7 @@ static inline struct block *block_take_run(struct ma_heap *heap, size_t size, si
     struct block *block = find_fit(heap, size);
     if (heap->problem != NULL || (block != NULL && !list_remove(heap, block)))
         return NULL;
+    size_t purged = block != NULL && block_is_large(block) ? *purged_of(block) : 0;
     if (block == NULL)
         block = block_bump(heap, most <= heap->limit - heap->top ? most : size);
     if (block != NULL) {
@@ -57,7 +83,7 @@ static inline struct block *block_take_run(struct ma_heap *heap, size_t size, si
         tell_next(heap, block, false);
         if (block_size(block) < most)
             most = block_size(block) / size * size;
-        block_shorten(heap, block, most);
+        block_cut(heap, block, most, purged);
     }
     return block;
 }
