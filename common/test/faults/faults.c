@@ -117,3 +117,13 @@ bool is_loaded(const char *name)
         (void)fclose(maps);
     return found;
 }
+
+size_t resident_bytes(void)
+{
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file == NULL || fscanf(file, "%*u %lu", &pages) != 1) // NOLINT: the kernel's own format
+        exit(EXIT_FAILURE);
+    (void)fclose(file);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}

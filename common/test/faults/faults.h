@@ -41,4 +41,7 @@ bool ends_well(pid_t process);
 /// Whether an object whose path ends with name is in the memory of this process.
 bool is_loaded(const char *name);
 
+/// Bytes of memory that this process has (Linux only); ends the program if they are not known.
+size_t resident_bytes(void);
+
 #endif

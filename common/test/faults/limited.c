@@ -1,13 +1,15 @@
 // Memory of limited size: a heap of ma_heap_init that is too small at every point of some work, and
-// then is given more; and the limits of the process, RLIMIT_AS among them, that come down and go up
-// again in mid-run.
+// then is given more; and the limits of the process, RLIMIT_AS and RLIMIT_DATA, that come down and go
+// up again in mid-run.
 //
-// usage: limited STAGE [under-a-limit]     the latter is told that ulimit -v is in force already
+// usage: limited STAGE [under-a-limit [no-hints]]
+// The latter are told that ulimit -v is in force already, and that the system ignores hints.
 
 #include "allocator.h"
 #include "faults.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -129,29 +131,47 @@ static void give_all(int taken, size_t size)
     expect(ma_heap_check(ma_default_heap()) == NULL, "the heap passes its check after the limit");
 }
 
-// Three times all there is; what was freed can be had again.
-static int meet_a_limit(void)
+static void *end_at_once(void *unused)
 {
+    return unused;
+}
+
+static bool thread_can_run(void)
+{
+    pthread_t thread;
+    return pthread_create(&thread, NULL, end_at_once, NULL) == 0 && pthread_join(thread, NULL) == 0;
+}
+
+// Three times all there is; what was freed can be had again. From stage 4 on the end of the region
+// goes back: there is room for the stack of a thread. Where hints are ignored, a heap has several
+// regions: it gives back the pages of all, the addresses of the last.
+static void meet_a_limit(bool one_region)
+{
+    struct rlimit limit;
+    getrlimit(RLIMIT_AS, &limit);
     int first = take_all(100000);
+    expect(stage == 1 || (rlim_t)first * 100000 > limit.rlim_cur / 10 * 7,
+           "a heap can have most of what the limit leaves");
     give_all(first, 100000);
     for (int round = 0; round < 2 && stage > 1; round++) {
         int again = take_all(100000);
         expect(again >= first, "as many blocks as the first time");
         give_all(again, 100000);
     }
-    return all_hold() ? 0 : 1;
+    expect(stage < 4 || !one_region || thread_can_run(),
+           "a thread can be started after the limit was met");
 }
 
-static int meet_a_limit_that_moves(void)
+static void meet_a_limit_that_moves(int resource)
 {
     struct rlimit limit;
     ma_free(ma_malloc(100000)); // the first region is there
-    getrlimit(RLIMIT_AS, &limit);
+    getrlimit(resource, &limit);
     struct rlimit low = {1, limit.rlim_max}; // no call for more memory succeeds
     for (int round = 0; round < 4; round++) {
-        setrlimit(RLIMIT_AS, &low);
+        setrlimit(resource, &low);
         int taken = take_all(100000);
-        setrlimit(RLIMIT_AS, &limit);
+        setrlimit(resource, &limit);
         void *more = ma_malloc((size_t)16 * MIB);
         expect(stage == 1 || more != NULL, "above the limit malloc goes on");
         ma_free(more);
@@ -159,20 +179,44 @@ static int meet_a_limit_that_moves(void)
         if (stage == 1)
             break; // which has handed out all it has
     }
+}
+
+static int limit_addresses(void)
+{
+    meet_a_limit_that_moves(RLIMIT_AS);
     return all_hold() ? 0 : 1;
 }
 
-// A heap that grows stays within the largest region there can be.
+static int limit_data(void)
+{
+    meet_a_limit_that_moves(RLIMIT_DATA);
+    return all_hold() ? 0 : 1;
+}
+
+// No region exceeds MA_HEAP_MAX, so no block does. Just below, it is for the system to say.
 static int meet_the_largest_region(void)
 {
     struct ma_heap *heap = ma_heap_create((size_t)16 * MIB);
     void *block = ma_heap_malloc(heap, 100000);
     mark(block, 100000, 1);
     struct ma_stats before = ma_heap_stats(heap);
+    for (size_t size = MA_HEAP_MAX - 4000; size <= MA_HEAP_MAX; size += 4000) {
+        errno = 0;
+        expect(ma_heap_malloc(heap, size) == NULL && errno == ENOMEM, "no region holds it: ENOMEM");
+        expect(same_stats(heap, &before), "the heap is as it was");
+    }
+    size_t most = MA_HEAP_MAX - 8192;
     errno = 0;
-    expect(ma_heap_malloc(heap, MA_HEAP_MAX - 5000) == NULL && errno == ENOMEM,
-           "what would exceed the largest region: ENOMEM");
-    expect(same_stats(heap, &before) && is_marked(block, 100000, 1), "the heap is as it was");
+    void *large = ma_heap_malloc(heap, most);
+    expect(large != NULL ? ma_heap_stats(heap).live_blocks == 2 || stage == 1
+                         : errno == ENOMEM && same_stats(heap, &before),
+           "the largest block is given, or nothing has changed");
+    if (large != NULL) {
+        mark(large, most, 2);
+        expect(is_marked(large, most, 2), "all of the largest block can be used");
+        ma_heap_free(heap, large);
+    }
+    expect(is_marked(block, 100000, 1) && ma_heap_check(heap) == NULL, "the heap is sound");
     return all_hold() ? 0 : 1;
 }
 
@@ -190,14 +234,15 @@ static int warn_with_standard_error_closed(void)
 int main(int count, char **arguments)
 {
     stage = stage_from(count, arguments);
-    if (count == 3) {
-        (void)meet_a_limit();
+    if (count >= 3) {
+        meet_a_limit(count == 3);
         return report("under ulimit -v");
     }
     for (size_t size = MA_HEAP_MIN; size < MA_HEAP_MIN + (size_t)64 * 1024; size += 1040)
         work_in(size);
     expect(refusals > 1000, "heaps were too small again and again");
-    expect(child_succeeds(meet_a_limit_that_moves), "RLIMIT_AS comes down and goes up");
+    expect(child_succeeds(limit_addresses), "RLIMIT_AS comes down and goes up");
+    expect(child_succeeds(limit_data), "RLIMIT_DATA comes down and goes up");
     expect(child_succeeds(meet_the_largest_region), "no region exceeds MA_HEAP_MAX");
     expect(child_succeeds(warn_with_standard_error_closed), "a warning that cannot be written");
     return report("");

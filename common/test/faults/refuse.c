@@ -1,6 +1,7 @@
 // The system refuses memory: from the n-th time on that the allocator asks, or that time only, for
-// every n; then large pieces; then what a thread needs for its cache. A request that
-// cannot be met returns NULL with ENOMEM and changes nothing; it succeeds when there is memory again.
+// every n, while it heeds hints and while it ignores them; then large pieces; then what a thread needs
+// for its cache. A request that cannot be met returns NULL with ENOMEM and changes nothing; it
+// succeeds when there is memory again.
 //
 // usage: refuse STAGE
 
@@ -26,6 +27,7 @@ static int calls; // of mmap
 static int refused_call = INT_MAX;
 static bool only_that_call;
 static size_t refused_size = SIZE_MAX;
+static bool ignore_hints;
 static bool refuse_thread_data;
 
 #ifdef SYS_mmap2
@@ -42,6 +44,8 @@ static bool is_refused(size_t size)
 
 void *mmap(void *address, size_t size, int protection, int flags, int file, off_t offset)
 {
+    if (ignore_hints)
+        address = NULL;
     if (!is_refused(size))
         return (void *)syscall(map_call, address, size, protection, flags, file, offset);
     errno = ENOMEM;
@@ -270,6 +274,33 @@ static int work_without_thread_data(void)
     return work_and_count();
 }
 
+// In a thread that was refused its cache. A call that cannot have one should not cost a system call.
+static void *allocate_without_cache(void *unused)
+{
+    calls = 0;
+    only_that_call = false;
+    refused_call = 1;
+    for (size_t i = 0; i < 1000; i++) {
+        void *block = ma_malloc(i);
+        mark(block, i, (unsigned)i);
+        expect(is_marked(block, i, (unsigned)i),
+               "without a cache, too, blocks keep their contents");
+        ma_free(block);
+    }
+    expect(calls < 10, "a thread that was refused a cache does not ask again and again");
+    refused_call = INT_MAX;
+    return unused;
+}
+
+static int work_in_thread_without_cache(void)
+{
+    pthread_t thread;
+    ma_free(ma_malloc(MIB)); // the heap has memory
+    expect(pthread_create(&thread, NULL, allocate_without_cache, NULL) == 0, "there is a thread");
+    pthread_join(thread, NULL);
+    return all_hold() ? 0 : 1;
+}
+
 // As a system that does not overcommit: small pieces are given, large ones never.
 static int work_without_large_pieces(void)
 {
@@ -296,13 +327,13 @@ static int work_without_large_pieces(void)
     return all_hold() ? 0 : 1;
 }
 
-int main(int count, char **arguments)
+static void refuse_each_call(void)
 {
-    stage = stage_from(count, arguments);
-    calls_of_work =
-        (int *)mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     calls = 0;
-    expect(child_succeeds(work_and_count), "the work completes while nothing is refused");
+    bool completes = child_succeeds(work_and_count);
+    expect(completes, "the work completes while nothing is refused");
+    if (!completes)
+        return;
     int last = *calls_of_work;
     expect(last >= (stage == 1 ? 1 : 8), "the work asks the system again and again");
     for (int mode = 0; mode < 2; mode++) {
@@ -311,7 +342,19 @@ int main(int count, char **arguments)
             expect(child_succeeds(work_with_refusals), "the work completes in spite of a refusal");
         refused_call = INT_MAX;
     }
+}
+
+int main(int count, char **arguments)
+{
+    stage = stage_from(count, arguments);
+    calls_of_work =
+        (int *)mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    refuse_each_call();
+    ignore_hints = true;
+    refuse_each_call();
+    ignore_hints = false;
     expect(child_succeeds(work_without_thread_data), "the work completes without thread data");
+    expect(child_succeeds(work_in_thread_without_cache), "a thread goes on without a cache");
     expect(child_succeeds(work_without_large_pieces), "large pieces are refused");
     return report("");
 }

@@ -1,11 +1,16 @@
-# Faults: memory refused, limits, fork, signals, dying threads, C++, dlopen.
+# Faults: memory refused, limits, blocked ways, fork, signals, dying threads, C++, dlopen.
 
 faults = $(BUILD)/faults
-faults_linked = refuse limited signals phases
+faults_linked = refuse limited signals phases blocked giveback threads caches stall soak
+
+# Of these, the ones that `make test-faults` runs: NAME-stageN.
+faults_run = $(foreach name,refuse limited signals phases,$(STAGES:%=$(name)-stage%)) \
+  $(foreach stage,2 3 4 5,blocked-stage$(stage)) giveback-stage4 giveback-stage5 \
+  threads-stage5 caches-stage5 stall-stage5
 
 # On systems that preload in the way of Linux; the program in C++ where there is a compiler for it.
-faults_preloaded = $(if $(linux),$(faults)/library.so $(faults)/dlopen $(faults)/atfork \
-  $(if $(shell command -v $(CXX)),$(faults)/objects))
+faults_preloaded = $(if $(linux),$(faults)/nohints.so $(faults)/library.so $(faults)/dlopen \
+  $(faults)/atfork $(faults)/unload $(if $(shell command -v $(CXX)),$(faults)/objects))
 
 $(faults)/%.o: common/test/faults/%.c common/test/faults/faults.h $(interface)
 	$(call build,CC,-c $(no_builtin) -Istage1-bump)
@@ -16,14 +21,14 @@ $(STAGES:%=$(faults)/$(1)-stage%): $(faults)/$(1)-%: $(faults)/$(1).o $(faults)/
   $(BUILD)/%/libma.a
 	$$(call build,LD,-pthread -ldl)
 endef
-$(foreach name,$(faults_linked) threads soak,$(eval $(call faults_rule,$(name))))
+$(foreach name,$(faults_linked),$(eval $(call faults_rule,$(name))))
 
-$(faults)/library.so: common/test/faults/library.c $(flags)
+$(faults)/library.so $(faults)/nohints.so: $(faults)/%.so: common/test/faults/%.c $(flags)
 	$(call build,SO,-fPIC -shared $(no_builtin) -pthread)
 
 faults_rpath = -Wl,-rpath,'$$ORIGIN'
 
-$(faults)/dlopen: $(faults)/dlopen.o $(faults)/faults.o
+$(faults)/dlopen $(faults)/unload: $(faults)/%: $(faults)/%.o $(faults)/faults.o
 	$(call build,LD,-pthread -ldl)
 
 $(faults)/atfork: $(faults)/atfork.o $(faults)/faults.o $(faults)/library.so
@@ -35,12 +40,11 @@ $(faults)/objects: common/test/faults/objects.cc $(flags)
 	$(Q)$(CXX) -std=c++17 -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(WERROR) $(CFLAGS) $< -o $@ \
 	  -pthread
 
-##   make test-faults             memory refused, limits, fork, signals, threads
-##                                that die, C++, dlopen
+##   make test-faults             memory refused, limits, a blocked way, fork, signals,
+##                                threads that die, C++, dlopen
 ##   make soak MINUTES=10         a mixed load on stages 4 and 5: memory stays flat
 .PHONY: test-faults soak
-test-faults: $(preloads) $(faults_preloaded) $(faults)/threads-stage5 \
-  $(foreach name,$(faults_linked),$(STAGES:%=$(faults)/$(name)-stage%))
+test-faults: $(preloads) $(faults_preloaded) $(faults_run:%=$(faults)/%)
 	@BUILD=$(BUILD) common/test/faults/run $(FAULTS)
 
 soak: $(preloads) $(faults)/soak-stage4 $(faults)/soak-stage5

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { THREADS = 6, SLOTS = 2000, SAMPLES = 200, TURNS = 40, STEPS = 10000, MIB = 1 << 20 };
 
@@ -128,12 +127,7 @@ static void *work_in_turn(void *context)
 
 static void write_sample(void)
 {
-    unsigned long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (file == NULL || fscanf(file, "%*u %lu", &pages) != 1) // NOLINT: the kernel's own format
-        exit(EXIT_FAILURE);
-    (void)fclose(file);
-    printf("%lu\n", pages * (unsigned long)sysconf(_SC_PAGESIZE) / 1024);
+    printf("%zu\n", resident_bytes() / 1024);
 }
 
 static void run_threads(double seconds)

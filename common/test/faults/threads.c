@@ -1,6 +1,7 @@
 // Threads that end with full caches, by return, pthread_exit and pthread_cancel; ten thousand short
 // ones; destructors that allocate at thread exit; fork in the middle of eight threads that allocate,
-// with handlers of the program that allocate too. The statistics prove that nothing leaks.
+// with handlers of the program, of before main and of main, that allocate too. The statistics prove
+// that nothing leaks.
 //
 // usage: threads STAGE     (5)
 
@@ -219,12 +220,19 @@ static void allocate_in_handler(void)
 {
     void *blocks[20];
     for (size_t i = 0; i < 20; i++)
-        mark(blocks[i] = ma_malloc(i * 300), i * 300, (unsigned)i);
+        mark(blocks[i] = ma_malloc(i * 1000), i * 1000, (unsigned)i);
     for (size_t i = 0; i < 20; i++) {
-        expect(is_marked(blocks[i], i * 300, (unsigned)i), "a fork handler's blocks are its own");
+        expect(is_marked(blocks[i], i * 1000, (unsigned)i), "a fork handler's blocks are its own");
         ma_free(blocks[i]);
     }
     atomic_fetch_add(&handler_calls, 1);
+}
+
+// This file is linked before the allocator, and its constructor would run first, were it not for their
+// priorities. Then the handler before fork would come last, when the allocator holds all mutexes.
+__attribute__((constructor)) static void register_early(void)
+{
+    pthread_atfork(allocate_in_handler, allocate_in_handler, allocate_in_handler);
 }
 
 // In the child: the threads are gone, their blocks are here.
@@ -253,7 +261,7 @@ static void test_fork(void)
     stop = true;
     for (size_t i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
-    expect(handler_calls == 2 * FORKS, "the program's handlers ran before and after each fork");
+    expect(handler_calls == 4 * FORKS, "both sets of handlers ran before and after each fork");
     clear_all();
     expect(stats_now().live_blocks == before.live_blocks, "no block of the parent is left");
     expect(ma_heap_check(ma_default_heap()) == NULL, "the parent's heap passes its check");
