@@ -144,10 +144,11 @@ static void stall_by_crowd(struct stall *stall, size_t count)
 {
     struct random random = {1};
     char **blocks = map_memory(count * sizeof *blocks);
+    char **fences = map_memory(count * sizeof *fences);
     for (size_t i = 0; i < count; i++) {
         blocks[i] = not_refused(malloc(CROWD));
         write_pages(blocks[i], CROWD);
-        fence();
+        fences[i] = fence();
     }
     for (; count > 0; count--) {
         size_t i = random_below(&random, count);
