@@ -48,15 +48,16 @@ static inline void *region_map(void *hint, size_t size)
     return memory == MAP_FAILED ? NULL : memory;
 }
 
-// A new region of size bytes, far from everything else, so that it can grow: 64-bit systems leave
-// the middle of a process empty, 32-bit ones the first gigabyte. Which address in there, is as
-// random as that of the stack, which the system chooses; each further region is given another.
+// A new region of size bytes, far from everything else, so that it can grow: below where 64-bit
+// systems put the program (memory checkers leave that free, too), or in the first gigabyte of 32-bit
+// ones. Which address in there, is as random as that of the stack, which the system chooses; each
+// further region is given another.
 static inline void *region_new(size_t size)
 {
     uint64_t bits = ((uintptr_t)&bits + region_count) * 0x9E3779B97F4A7C15;
     uint64_t hint = sizeof(void *) < 8
                         ? 0x10000000 + (bits >> 32 & 0x3FC00000) // 256 MiB to 1.2 GiB
-                        : 0x200000000000 + (bits >> 19 & 0x1FFFFFE00000); // 32 to 64 TiB
+                        : 0x550000000000 + (bits >> 26 & 0x3FFFE00000); // 256 GiB of it
     return region_map(pointer_to((uintptr_t)hint), size);
 }
 
