@@ -68,6 +68,10 @@ static inline struct cache *cache_create(void)
 // Gives all blocks of a cache back to the heap. Its magazines begin anew, and small.
 static inline void cache_flush(struct cache *all)
 {
+    struct cache *own = cache;
+    bool denied = cache_denied;
+    cache = &no_cache; // a misuse handler may free meanwhile: not into what is being emptied
+    cache_denied = true;
     for (size_t bin = 0; bin < CACHE_BINS; bin++) {
         magazine_flush(&all->loaded[bin], "free");
         magazine_flush(&all->spare[bin], "free");
@@ -75,6 +79,8 @@ static inline void cache_flush(struct cache *all)
         all->spare[bin].capacity = 0;
     }
     all->bytes = 0;
+    cache = own;
+    cache_denied = denied;
 }
 
 // Ends the cache of a thread that ends. Other destructors may run after this one, and free.

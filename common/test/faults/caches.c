@@ -117,6 +117,7 @@ static void *misuse(void *unused)
             is_found = handler_calls > calls;
         }
         expect(is_found, "the handler is told of each block");
+        expect(ma_heap_check(ma_default_heap()) == NULL, "the cache passes its check");
         for (size_t i = 0; i < FREED_BY_HANDLER; i++)
             ma_free(to_free[i]);
     }
