@@ -46,14 +46,16 @@
 /// stage that needs most, and for some blocks.
 #define MA_HEAP_MIN 8192
 
-/// Bytes of the largest region: 64 GiB less 16, or just below PTRDIFF_MAX where that is smaller.
+/// Bytes of the largest region, and so of the largest block: 64 GiB less 16, or just below
+/// PTRDIFF_MAX where that is smaller. A heap that grows may have more, in several regions.
 #define MA_HEAP_MAX ((size_t)(0xFFFFFFFF0 & PTRDIFF_MAX))
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/// A heap: one contiguous region of memory, and the bookkeeping to hand it out in blocks.
+/// A heap: a region of memory, contiguous, and the bookkeeping to hand it out in blocks. From stage 2
+/// on, a heap that owns its region and cannot make it longer goes on in a further one.
 struct ma_heap;
 
 /// @name For a memory checker
@@ -75,7 +77,7 @@ void ma_memory_show(const void *start, size_t size);
 /// Allocates a block.
 /// @param size bytes of payload; 0 gives a block of its own too, with a pointer unlike any other.
 /// @return the payload, its content undefined, owned by the caller until ma_free() or ma_realloc();
-///         NULL with ENOMEM if the region cannot serve it.
+///         NULL with ENOMEM if the heap cannot serve it.
 /// @par Cost
 /// Stage 1: constant. Stage 2: up to the number of free blocks. From stage 3: bounded, however
 /// many blocks there are. Growing the region adds a system call.
@@ -127,7 +129,8 @@ size_t ma_usable_size(const void *pointer);
 /// Also called pools. A pointer belongs to the heap it came from.
 /// @{
 
-/// Makes a heap in a mapping of its own. From stage 2 on it grows when it is exhausted.
+/// Makes a heap in a mapping of its own. From stage 2 on it grows when it is exhausted, if need be
+/// into further mappings.
 /// @param size bytes of the first region, bookkeeping included; rounded up to whole pages.
 /// @return the heap, owned by the caller until ma_heap_destroy(); NULL with EINVAL below
 ///         #MA_HEAP_MIN, NULL with ENOMEM above #MA_HEAP_MAX or if the system refuses.
@@ -206,7 +209,7 @@ struct ma_block {
     const void *next_free; ///< payload of the next block on its free list; NULL: none
 };
 
-/// Sums over a heap. All bytes of the region are accounted for: `region_bytes` is the sum of
+/// Sums over a heap. All bytes of its regions are accounted for: `region_bytes` is the sum of
 /// `live_bytes`, `free_bytes`, `cached_bytes`, `header_bytes`, `padding_bytes` and `top_bytes`.
 /// External fragmentation is `1 - largest_free / free_bytes`.
 struct ma_stats {
@@ -218,9 +221,9 @@ struct ma_stats {
     size_t cached_blocks; ///< blocks in thread caches (stage 5), neither live nor free
     size_t cached_bytes; ///< their payload
     size_t header_bytes; ///< headers of all blocks
-    size_t padding_bytes; ///< before the first block: the heap's bookkeeping and alignment
+    size_t padding_bytes; ///< of regions, before the first block and after the last: bookkeeping
     size_t top_bytes; ///< after the last block: the top
-    size_t region_bytes; ///< the region
+    size_t region_bytes; ///< all regions
 };
 
 /// Looks at one block; see ma_heap_walk().
@@ -229,7 +232,8 @@ struct ma_stats {
 /// @return true to go on, false to stop
 typedef bool ma_visitor(const struct ma_block *block, void *context);
 
-/// Shows every block in address order. Stage 1 has no headers and shows all it handed out as one.
+/// Shows every block: in address order within a region, the newest region first. Stage 1 has no
+/// headers and shows all it handed out as one.
 /// @param heap any heap
 /// @param visit called for each block; it must not use the heap
 /// @param context passed through
