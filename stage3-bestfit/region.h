@@ -50,8 +50,7 @@ static inline void *region_map(void *hint, size_t size)
 
 // A new region of size bytes, far from everything else, so that it can grow: below where 64-bit
 // systems put the program (memory checkers leave that free, too), or in the first gigabyte of 32-bit
-// ones. Which address in there, is as random as that of the stack, which the system chooses; each
-// further region is given another.
+// ones. The address in there is as random as the stack's, and another for each region.
 static inline void *region_new(size_t size)
 {
     uint64_t bits = ((uintptr_t)&bits + region_count) * 0x9E3779B97F4A7C15;

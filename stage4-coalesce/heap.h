@@ -53,8 +53,8 @@ struct ma_heap {
     uintptr_t touched; // highest top so far: a region that the heap owns is zero from here on
     size_t free_bytes; // of all free blocks
     size_t purged; // of these, bytes whose pages went back to the system
-    size_t regretted; // bytes whose pages went back, and that were needed again
-    uintptr_t trimmed; // the limit, when memory above it last went back; or UINTPTR_MAX
+    size_t regretted; // bytes that went back and were needed again
+    size_t trimmed; // bytes above the limit that went back
     size_t idle_max; // bytes that were used and are not: more of them go back
     bool owns_region; // the region is not the caller's
     uint32_t number; // no other heap has it; headers are mixed with it

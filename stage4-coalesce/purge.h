@@ -23,19 +23,15 @@ static inline size_t idle_bytes(const struct ma_heap *heap)
     return heap->touched - heap->top + heap->free_bytes - heap->purged;
 }
 
-// Whether more memory is idle than may be, with the given bytes of a block that is on no list. If an
-// eighth of that went back and was needed again, it was too early: from now on twice as much may be.
+// Whether more memory is idle than may be, with the given bytes of a block that is on no list. What
+// went back and was needed again, went back too early: from now on, so much more may be.
 static inline bool is_too_idle(struct ma_heap *heap, size_t bytes)
 {
     size_t idle = idle_bytes(heap) + bytes;
     if (!heap->owns_region || idle <= heap->idle_max)
         return false;
-    size_t regrown = heap->limit - smaller(heap->limit, heap->trimmed);
-    if (heap->regretted + regrown > heap->idle_max / 8) {
-        heap->regretted = 0;
-        heap->trimmed = UINTPTR_MAX;
-        heap->idle_max *= 2;
-    }
+    heap->idle_max += heap->regretted;
+    heap->regretted = 0;
     return idle > heap->idle_max;
 }
 
@@ -54,7 +50,7 @@ static inline void region_trim(struct ma_heap *heap)
     if (munmap(pointer_to(end), limit - end) == 0) {
         heap->limit = end;
         heap->touched = end;
-        heap->trimmed = end;
+        heap->trimmed += limit - end;
     }
     errno = saved_errno;
 }

@@ -26,6 +26,7 @@ struct cache {
     struct magazine loaded[CACHE_BINS]; // by bin: see bin_of
     struct magazine spare[CACHE_BINS];
     size_t bytes; // that all its magazines may hold
+    size_t hand; // the bin that last made room for another
     size_t flushes; // of the heap, when this cache last heard of one
     struct block *blocks[]; // of all magazines
 };
@@ -65,20 +66,20 @@ static inline struct cache *cache_create(void)
     return created;
 }
 
-// Gives all blocks of a cache back to the heap. Its magazines begin anew, and small.
-static inline void cache_flush(struct cache *all)
+// Gives the blocks of some bins back to the heap. Their magazines begin anew, and small.
+static inline void cache_flush(struct cache *all, size_t bin, size_t end)
 {
     struct cache *own = cache;
     bool denied = cache_denied;
     cache = &no_cache; // a misuse handler may free meanwhile: not into what is being emptied
     cache_denied = true;
-    for (size_t bin = 0; bin < CACHE_BINS; bin++) {
+    for (; bin < end; bin++) {
         magazine_flush(&all->loaded[bin], "free");
         magazine_flush(&all->spare[bin], "free");
+        all->bytes -= (all->loaded[bin].capacity + all->spare[bin].capacity) * bin_min(bin);
         all->loaded[bin].capacity = 0;
         all->spare[bin].capacity = 0;
     }
-    all->bytes = 0;
     cache = own;
     cache_denied = denied;
 }
@@ -90,7 +91,7 @@ static inline void cache_close(void *unused)
     struct cache *old = cache;
     cache = &no_cache;
     cache_denied = true;
-    cache_flush(old);
+    cache_flush(old, 0, CACHE_BINS);
     munmap(old, cache_size());
 }
 
@@ -131,15 +132,16 @@ static inline void cache_exchange(size_t bin)
     cache->spare[bin] = loaded;
 }
 
-// Empties the loaded magazine of a bin and doubles it. If all magazines would hold too much then,
-// all are emptied: what the thread uses now grows again.
+// Empties the loaded magazine of a bin and doubles it. Other bins make room for that, in turn.
 static inline void cache_renew(size_t bin, const char *operation)
 {
     struct magazine *loaded = &cache->loaded[bin];
     magazine_flush(loaded, operation);
     size_t capacity = smaller(larger(2 * loaded->capacity, MAGAZINE_MIN), magazine_max(bin));
-    if (cache->bytes + (capacity - loaded->capacity) * bin_min(bin) > CACHE_BYTES)
-        cache_flush(cache);
+    while (cache->bytes + (capacity - loaded->capacity) * bin_min(bin) > CACHE_BYTES) {
+        cache->hand = (cache->hand + 1) % CACHE_BINS;
+        cache_flush(cache, cache->hand, cache->hand + 1);
+    }
     cache->bytes += (capacity - loaded->capacity) * bin_min(bin);
     loaded->capacity = (uint32_t)capacity;
 }
@@ -167,7 +169,7 @@ static inline bool cache_drain(size_t bin)
         return false;
     if (cache->flushes != default_heap.flushes) {
         cache->flushes = default_heap.flushes;
-        cache_flush(cache);
+        cache_flush(cache, 0, CACHE_BINS);
     }
     cache_exchange(bin);
     if (cache->loaded[bin].count == cache->loaded[bin].capacity)

@@ -55,8 +55,8 @@ struct ma_heap {
     uintptr_t touched; // highest top so far: a region that the heap owns is zero from here on
     size_t free_bytes; // of all free blocks
     size_t purged; // of these, bytes whose pages went back to the system
-    size_t regretted; // bytes whose pages went back, and that were needed again
-    uintptr_t trimmed; // the limit, when memory above it last went back; or UINTPTR_MAX
+    size_t regretted; // bytes that went back and were needed again
+    size_t trimmed; // bytes above the limit that went back
     size_t idle_max; // bytes that were used and are not: more of them go back
     size_t flush_below; // bytes in use, below which all caches should go back
     _Atomic size_t flushes; // how often that was; read without the mutex

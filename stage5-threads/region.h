@@ -33,7 +33,7 @@ static inline void region_begin(struct ma_heap *heap, uintptr_t start, uintptr_t
     heap->top = heap->base;
     heap->limit = limit;
     heap->touched = heap->base;
-    heap->trimmed = UINTPTR_MAX;
+    heap->trimmed = 0;
     heap->idle_max = larger(heap->idle_max, IDLE_MIN);
     uint32_t number = ++region_count;
     if (heap->number == 0)
@@ -54,8 +54,7 @@ static inline void *region_map(void *hint, size_t size)
 
 // A new region of size bytes, far from everything else, so that it can grow: below where 64-bit
 // systems put the program (memory checkers leave that free, too), or in the first gigabyte of 32-bit
-// ones. Which address in there, is as random as that of the stack, which the system chooses; each
-// further region is given another.
+// ones. The address in there is as random as the stack's, and another for each region.
 static inline void *region_new(size_t size)
 {
     uint64_t bits = ((uintptr_t)&bits + region_count) * 0x9E3779B97F4A7C15;
@@ -87,6 +86,9 @@ static inline bool region_append(struct ma_heap *heap, size_t size)
         heap->limit += size;
     else if (memory != NULL)
         munmap(memory, size);
+    size_t again = memory == wanted ? smaller(size, heap->trimmed) : 0;
+    heap->trimmed -= again;
+    heap->regretted += again;
     return memory == wanted;
 }
 
