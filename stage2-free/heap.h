@@ -26,6 +26,7 @@ enum {
     ALIGNMENT = 16, // bytes; the address of every payload is a multiple
     HEADER_SIZE = 8, // bytes before every payload
     MIN_BLOCK = 32, // bytes of the smallest block: a header and what a free block keeps
+    GROW_MIN = 1 << 20, // bytes; a region grows by no less, if it can
 };
 
 static const size_t max_payload = MA_HEAP_MAX - 4096; // bytes; rounded up, still below MA_HEAP_MAX

@@ -29,6 +29,7 @@ enum {
     SMALL_BINS = 64, // bins of one size each, below 1 KiB
     BINS_PER_DOUBLING = 32, // above, bins as wide as 1/32 of 1, 2, 4, ... KiB
     BIN_COUNT = SMALL_BINS + 26 * BINS_PER_DOUBLING, // up to 64 GiB
+    GROW_MIN = 1 << 20, // bytes; a region grows by no less, if it can
 };
 
 static const size_t max_payload = MA_HEAP_MAX - 4096; // bytes; rounded up, still below MA_HEAP_MAX

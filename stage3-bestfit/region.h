@@ -18,10 +18,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum {
-    GROW_MIN = 1 << 20, // bytes; a region grows by no less, if it can
-};
-
 static uint32_t region_count; // that were begun; a heap has the number of its first
 
 static inline void region_begin(struct ma_heap *heap, uintptr_t start, uintptr_t base,
@@ -117,8 +113,8 @@ static inline void region_end(struct ma_heap *heap, struct region *region)
     }
 }
 
-// Goes on in a new region with room for size bytes, because something lies in the way of this one.
-// It is twice as large, if the system allows that, so that there are never many.
+// Goes on in a new region with room for size bytes, because this one cannot grow. It is twice as
+// large, if the system allows that, so that there are never many.
 static inline bool region_move(struct ma_heap *heap, size_t size)
 {
     size_t needed = round_up(sizeof(struct region) + ALIGNMENT + size, page_size());

@@ -31,6 +31,7 @@ enum {
     BIN_COUNT = SMALL_BINS + 26 * BINS_PER_DOUBLING, // up to 64 GiB
     IDLE_MIN = 1 << 24, // bytes of idle memory that a heap may keep, at first
     PURGE_MIN = 1 << 16, // bytes of a free block whose pages may go back
+    GROW_MIN = 1 << 20, // bytes; a region grows by no less, if it can
 };
 
 static const size_t max_payload = MA_HEAP_MAX - 4096; // bytes; rounded up, still below MA_HEAP_MAX

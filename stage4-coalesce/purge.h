@@ -42,8 +42,8 @@ static inline void region_trim(struct ma_heap *heap)
         return;
     uintptr_t limit = heap->limit;
     uintptr_t end = round_up(heap->top + heap->idle_max / 8, page_size());
-    if (end >= heap->touched)
-        return;
+    if (heap->touched < end + heap->idle_max / 8)
+        return; // not page by page
     int saved_errno = errno; // free leaves errno alone
     if (MA_MEMORY_CHECKER)
         ma_memory_show(pointer_to(end), limit - end);
