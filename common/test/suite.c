@@ -33,6 +33,18 @@ struct ma_heap *make_heap(size_t size)
     return heap;
 }
 
+// If the system maps the page elsewhere, another lies there already.
+void *block_the_way(const void *block)
+{
+    unsigned char in_memory[1];
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t end = (uintptr_t)block / page * page;
+    while (mincore((void *)end, page, in_memory) == 0)
+        end += page;
+    ck_assert(mmap((void *)end, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+    return (void *)end;
+}
+
 void *take(struct ma_heap *heap, size_t size)
 {
     void *payload = ma_heap_malloc(heap, size);

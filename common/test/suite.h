@@ -51,6 +51,9 @@ size_t mapped_bytes(void);
 /// A heap of size bytes in fresh memory. It never grows, so that it can be exhausted.
 struct ma_heap *make_heap(size_t size);
 
+/// Maps a page right behind the region of a block, so that the region cannot grow, and returns where.
+void *block_the_way(const void *block);
+
 /// ma_heap_malloc() that has to succeed.
 void *take(struct ma_heap *heap, size_t size);
 

@@ -58,8 +58,12 @@ START_TEST(large_blocks_are_not_cached)
 {
     for (int i = 0; i < 3; i++) // now there is a cache, and both magazines of a size were filled
         ck_assert_ptr_nonnull(ma_malloc(1));
-    void *block = ma_malloc(8185); // its block has 8208 bytes; those of 8192 are cached
+    ma_malloc(SIZE);
     size_t before = stats().cached_blocks;
+    void *block = ma_malloc(8185); // its block has 8208 bytes; those of 8192 are cached
+    ma_malloc(2 * SIZE); // and this does not find the cache in disorder
+    ck_assert_uint_gt(stats().cached_blocks, before);
+    before = stats().cached_blocks;
     ma_free(block);
     ck_assert_uint_eq(stats().cached_blocks, before);
     expect_sound(ma_default_heap());
@@ -86,18 +90,71 @@ START_TEST(cache_is_bounded)
 }
 END_TEST
 
-// Takes and frees so much that the pages of free blocks go back to the system. (Under ThreadSanitizer
-// no region grows: there is less, and no purge.)
-static void cause_a_purge(void)
+static void use_many(size_t size, size_t count)
 {
-    enum { COUNT = 400 };
-    static void *blocks[COUNT];
-    for (size_t i = 0; i < COUNT; i++)
-        blocks[i] = ma_malloc(100000);
-    ma_malloc(5000); // no free block merges with the top
-    for (size_t i = 0; i < COUNT; i++)
+    static void *blocks[2000];
+    for (size_t i = 0; i < count; i++)
+        ck_assert_ptr_nonnull(blocks[i] = ma_malloc(size));
+    for (size_t i = 0; i < count; i++)
         ma_free(blocks[i]);
 }
+
+// Of all sizes together a thread keeps 1 MiB at most, and not much less when it has used them all. What
+// it uses then, it caches as before.
+START_TEST(cache_of_many_sizes_is_bounded)
+{
+    for (int round = 0; round < 2; round++)
+        for (size_t size = 24; size < 8192; size += size < 1024 ? 16 : size / 32)
+            for (int i = 0; i < 8; i++)
+                use_many(size, 1 + 16384 / size);
+    ck_assert_uint_le(stats().cached_bytes, 1 << 20);
+    ck_assert_uint_ge(stats().cached_bytes, 3 << 18);
+    expect_sound(ma_default_heap());
+    use_many(SIZE, 2000);
+    use_many(200, 2000);
+    ck_assert_uint_ge(stats().cached_bytes, 2 * 8000);
+}
+END_TEST
+
+// Frees so much in such an order that hardly anything is used, and too much is idle: what is cached
+// holds its pages.
+static void cause_an_ebb(void)
+{
+    enum { COUNT = 160000, STRIDE = 70001 };
+    static void *blocks[COUNT];
+    for (size_t i = 0; i < COUNT; i++)
+        blocks[i] = ma_malloc(i % 1000);
+    for (size_t i = 0; i < COUNT; i++)
+        ma_free(blocks[i * STRIDE % COUNT]);
+}
+
+// What is left then is in few free blocks: none of them lies between two cached ones. _i is 1: in two
+// regions.
+START_TEST(caches_of_a_nearly_empty_heap_go_back)
+{
+    if (_i == 1)
+        block_the_way(ma_malloc(SIZE));
+    cause_an_ebb();
+    ck_assert_uint_lt(stats().free_blocks, 1200);
+    expect_sound(ma_default_heap());
+}
+END_TEST
+
+// Of blocks of 5000 bytes each second one is freed: half of the heap is idle, and used.
+START_TEST(cache_of_a_half_used_heap_stays)
+{
+    enum { COUNT = 8000 };
+    static void *blocks[COUNT];
+    for (size_t i = 0; i < COUNT; i++)
+        ck_assert_ptr_nonnull(blocks[i] = ma_malloc(5000));
+    void *cached = ma_malloc(SIZE);
+    ma_free(cached);
+    for (size_t i = 0; i < COUNT; i += 2)
+        ma_free(blocks[i]);
+    ck_assert_ptr_eq(ma_malloc(SIZE), cached);
+    expect_sound(ma_default_heap());
+}
+END_TEST
 
 // What a thread keeps of a size that it has used a lot: two magazines of 8 KiB at most, and no less
 // than one. So too when the heap was nearly empty once.
@@ -106,7 +163,7 @@ START_TEST(magazines_hold_8_kib)
     enum { COUNT = 2000, BLOCK = 112, MAGAZINE = 8192 / BLOCK };
     static void *blocks[COUNT];
     if (_i == 1)
-        cause_a_purge();
+        cause_an_ebb();
     for (size_t i = 0; i < COUNT; i++)
         ck_assert_ptr_nonnull(blocks[i] = ma_malloc(SIZE));
     size_t before = stats().cached_blocks;
@@ -123,7 +180,7 @@ END_TEST
 START_TEST(rare_sizes_keep_little)
 {
     struct ma_stats before = stats();
-    for (size_t size = 24; size < 4096; size += 16)
+    for (size_t size = 24; size < 1024; size += 16)
         ck_assert_ptr_nonnull(ma_malloc(size));
     struct ma_stats after = stats();
     ck_assert_uint_le(after.cached_bytes - before.cached_bytes,
@@ -222,6 +279,34 @@ START_TEST(free_without_a_cache_leaves_errno_alone)
 }
 END_TEST
 
+static int begin_without_a_cache(void *unused)
+{
+    (void)unused;
+    struct rlimit limit;
+    void *block = ma_aligned_alloc(64, SIZE); // from the heap
+    if (block == NULL || getrlimit(RLIMIT_AS, &limit) != 0)
+        return 1;
+    rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = 0;
+    if (setrlimit(RLIMIT_AS, &limit) != 0)
+        return 2;
+    ma_free(block);
+    limit.rlim_cur = before;
+    if (setrlimit(RLIMIT_AS, &limit) != 0)
+        return 3;
+    for (int i = 0; i < 10; i++)
+        ma_free(ma_malloc(SIZE));
+    return stats().cached_blocks == 0 ? 0 : 4;
+}
+
+// A thread whose cache is refused does without: each try would be a system call.
+START_TEST(refused_cache_is_not_asked_for_again)
+{
+    struct outcome outcome = run_in_child(begin_without_a_cache, NULL);
+    expect_exit_0(&outcome, "a thread that began with RLIMIT_AS 0");
+}
+END_TEST
+
 // --- without the mutex ---------------------------------------------------------------------------
 
 static int walk_has_begun[2], walk_may_end[2]; // pipes
@@ -243,27 +328,104 @@ static void *walk(void *unused)
 
 // While another thread is within ma_heap_walk, which holds the mutex, this one takes and frees.
 // If it needed the mutex it would wait for ever, and check would end the test.
-START_TEST(recently_used_sizes_need_no_mutex)
+static pthread_t walker;
+
+static void let_another_hold_the_mutex(void)
 {
     char byte;
-    static const size_t sizes[] = {0, 25, 100, 1000, 4088, 8184};
-    size_t size = sizes[_i];
-    pthread_t walker;
-    void *block = ma_malloc(size);
-    ck_assert_ptr_nonnull(block);
-    ma_free(block);
     ck_assert(pipe(walk_has_begun) == 0 && pipe(walk_may_end) == 0);
     ck_assert_int_eq(pthread_create(&walker, NULL, walk, NULL), 0);
     ck_assert_int_eq(read(walk_has_begun[0], &byte, 1), 1);
-    for (int i = 0; i < 1000; i++) {
-        void *again = ma_malloc(size);
-        if (again != block)
-            ck_abort_msg("%p instead of the cached %p", again, block);
-        ma_free(again);
-    }
+}
+
+static void let_it_go(void)
+{
     ck_assert_int_eq(write(walk_may_end[1], "", 1), 1);
     pthread_join(walker, NULL);
     expect_sound(ma_default_heap());
+}
+
+START_TEST(recently_used_sizes_need_no_mutex)
+{
+    static const size_t sizes[] = {0, 25, 100, 1000, 4088, 8184};
+    size_t size = sizes[_i];
+    void *block = ma_malloc(size);
+    ck_assert_ptr_nonnull(block);
+    ma_free(block);
+    let_another_hold_the_mutex();
+    for (int i = 0; i < 1000; i++) {
+        void *again = ma_malloc(size);
+        if (again != block || ma_usable_size(again) < size)
+            ck_abort_msg("%p instead of the cached %p", again, block);
+        ma_free(again);
+    }
+    let_it_go();
+}
+END_TEST
+
+// Blocks of 528 bytes, of which one in eight is aligned to 128.
+enum { ALIGNED = 520 };
+
+// Frees a block that is aligned, and after it two that are not.
+static void *free_an_aligned_block(void)
+{
+    void *blocks[4], *freed[2];
+    int count = 0;
+    for (int i = 0; i < 4; i++)
+        blocks[i] = ma_malloc(ALIGNED);
+    void *aligned = ma_aligned_alloc(128, ALIGNED);
+    for (int i = 0; i < 4 && count < 2; i++)
+        if (!is_aligned(blocks[i], 128))
+            freed[count++] = blocks[i];
+    ck_assert_int_eq(count, 2);
+    ma_free(aligned);
+    ma_free(freed[0]);
+    ma_free(freed[1]);
+    return aligned;
+}
+
+START_TEST(aligned_blocks_need_no_mutex)
+{
+    use_many(ALIGNED, 100); // the magazines have room for all
+    void *aligned = free_an_aligned_block();
+    let_another_hold_the_mutex();
+    for (int i = 0; i < 10; i++) {
+        ck_assert_ptr_eq(ma_aligned_alloc(128, ALIGNED), aligned);
+        ma_free(aligned);
+    }
+    let_it_go();
+}
+END_TEST
+
+// Though a block is cached that would fit.
+START_TEST(bad_alignments_of_cached_blocks)
+{
+    void *block = ma_malloc(ALIGNED);
+    while (!is_aligned(block, 80)) // one in five
+        ck_assert_ptr_nonnull(block = ma_malloc(ALIGNED));
+    ma_free(block);
+    for (size_t alignment = 0; alignment <= 80; alignment += 80) {
+        errno = 0;
+        ck_assert_ptr_null(ma_aligned_alloc(alignment, ALIGNED));
+        ck_assert_int_eq(errno, EINVAL);
+    }
+}
+END_TEST
+
+// Only the spare magazine holds one: the loaded one is empty.
+START_TEST(aligned_block_in_the_spare_magazine)
+{
+    void *blocks[8];
+    for (int i = 0; i < 8; i++)
+        ck_assert_ptr_nonnull(blocks[i] = ma_malloc(ALIGNED));
+    free_an_aligned_block(); // the magazines have room for 4 blocks, and both were empty
+    for (int i = 0; i < 5; i++)
+        ma_free(blocks[i]);
+    for (int i = 0; i < 4; i++)
+        ck_assert_ptr_nonnull(ma_malloc(ALIGNED));
+    let_another_hold_the_mutex();
+    ck_assert_ptr_nonnull(ma_aligned_alloc(128, ALIGNED));
+    let_it_go();
 }
 END_TEST
 
@@ -281,6 +443,61 @@ START_TEST(write_after_free_into_a_cached_block)
     fill(other, SIZE, 1);
     ma_free(other);
     ma_set_misuse_handler(NULL);
+    expect_sound(ma_default_heap());
+}
+END_TEST
+
+static void *freed_by_handler;
+
+static void free_in_handler(const char *message)
+{
+    void *block = freed_by_handler;
+    freed_by_handler = NULL;
+    note_message(message);
+    ma_free(block);
+}
+
+// Frees a block, writes into it, and has the handler free another of its size.
+static void *prepare_misuse(void)
+{
+    void *block = ma_malloc(SIZE);
+    void *other = freed_by_handler = ma_malloc(SIZE);
+    ck_assert(block != NULL && other != NULL);
+    ma_free(block);
+    memset(block, 0x41, 8);
+    ma_set_misuse_handler(free_in_handler);
+    return other;
+}
+
+// The overwritten block is found when the magazine is filled: no more blocks are wanted then.
+START_TEST(handler_frees_into_the_cache)
+{
+    void *other = prepare_misuse();
+    ck_assert_ptr_eq(ma_malloc(SIZE), other);
+    ck_assert_int_eq(message_count, 1);
+    ma_set_misuse_handler(NULL);
+    expect_sound(ma_default_heap());
+}
+END_TEST
+
+static bool is_not_cached(const struct ma_block *block, void *payload)
+{
+    return block->payload != payload || block->state != MA_BLOCK_CACHED;
+}
+
+// It is found when all magazines are emptied: what the handler frees then, is not cached.
+START_TEST(handler_frees_into_an_emptied_cache)
+{
+    void *other = prepare_misuse();
+    for (size_t size = 200; message_count == 0 && size < 8192; size += size < 1024 ? 16 : size / 32)
+        for (int i = 0; message_count == 0 && i < 8; i++)
+            use_many(size, 1 + 16384 / size);
+    ck_assert_int_eq(message_count, 1);
+    ma_set_misuse_handler(NULL);
+    expect_sound(ma_default_heap());
+    ck_assert(ma_heap_walk(ma_default_heap(), is_not_cached, other));
+    use_many(SIZE, 100);
+    ck_assert_uint_gt(stats().cached_blocks, 10);
     expect_sound(ma_default_heap());
 }
 END_TEST
@@ -440,13 +657,22 @@ void add_cache_rows(void)
     add_row(cached_blocks_are_no_larger_than_asked);
     add_row(large_blocks_are_not_cached);
     add_row(cache_is_bounded);
+    add_row(cache_of_many_sizes_is_bounded);
+    add_loop_row(caches_of_a_nearly_empty_heap_go_back, 2);
+    add_row(cache_of_a_half_used_heap_stays);
     add_loop_row(magazines_hold_8_kib, 2);
     add_row(rare_sizes_keep_little);
     add_row(shrinking_small_blocks_gives_back);
     add_row(magazine_filled_in_part);
     add_row(free_without_a_cache_leaves_errno_alone);
+    add_row(refused_cache_is_not_asked_for_again);
     add_loop_row(recently_used_sizes_need_no_mutex, 6);
+    add_row(aligned_blocks_need_no_mutex);
+    add_row(aligned_block_in_the_spare_magazine);
+    add_row(bad_alignments_of_cached_blocks);
     add_row(write_after_free_into_a_cached_block);
+    add_row(handler_frees_into_the_cache);
+    add_row(handler_frees_into_an_emptied_cache);
     add_loop_row(cached_header_overwritten, 7);
     add_loop_row(double_free_after_the_cache_was_emptied, 3);
     add_loop_row(overflow_of_a_cached_block, 2);

@@ -213,6 +213,21 @@ START_TEST(realloc_moves_where_it_cannot_grow)
 }
 END_TEST
 
+// The last block of a region that cannot grow.
+START_TEST(realloc_moves_where_another_begins)
+{
+    struct ma_heap *heap = ma_heap_create(65536);
+    char *block = take(heap, SIZE);
+    fill(block, SIZE, 1);
+    block_the_way(block);
+    char *moved = ma_heap_realloc(heap, block, 100000);
+    ck_assert(moved != NULL && is_filled(moved, SIZE, 1));
+    ck_assert_uint_eq(ma_heap_stats(heap).live_blocks, 1);
+    ck_assert_uint_eq(ma_heap_stats(heap).free_blocks, 1);
+    expect_sound(heap);
+}
+END_TEST
+
 START_TEST(shrinking_merges_the_rest)
 {
     struct row_of_blocks row = make_row();
@@ -240,5 +255,6 @@ void add_coalesce_rows(void)
     add_row(realloc_grows_into_the_top);
     add_row(realloc_grows_into_a_free_neighbour);
     add_row(realloc_moves_where_it_cannot_grow);
+    add_row(realloc_moves_where_another_begins);
     add_row(shrinking_merges_the_rest);
 }

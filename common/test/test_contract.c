@@ -20,7 +20,7 @@ enum { SOME_SIZES = sizeof some_sizes / sizeof some_sizes[0] };
 static const size_t huge_sizes[] = {SIZE_MAX,        SIZE_MAX - 7,    SIZE_MAX - 15,
                                     SIZE_MAX / 2,    PTRDIFF_MAX,     (size_t)PTRDIFF_MAX + 1,
                                     MA_HEAP_MAX,     MA_HEAP_MAX - 1, MA_HEAP_MAX - 7,
-                                    MA_HEAP_MAX - 8, MA_HEAP_MAX + 1};
+                                    MA_HEAP_MAX - 8, MA_HEAP_MAX + 1, MA_HEAP_MAX - 4096};
 enum { HUGE_SIZES = sizeof huge_sizes / sizeof huge_sizes[0] };
 
 // --- the heap under test -------------------------------------------------------------------------

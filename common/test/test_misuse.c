@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SIZE = 100, HEADER_SIZE = 8, STATE = 6 };
+enum { SIZE = 100, HEADER_SIZE = 8, STATE = 6, FLAG = 7 };
 
 // Three blocks in a row, and one behind them, so that none lies before the top.
 static struct ma_heap *heap;
@@ -76,6 +76,12 @@ static int call_default_realloc(void *pointer)
     return 0;
 }
 
+static int call_default_usable_size(void *pointer)
+{
+    ma_usable_size(pointer);
+    return 0;
+}
+
 static int call_destroy(void *destroyed)
 {
     ma_heap_destroy(destroyed);
@@ -120,6 +126,7 @@ START_TEST(double_free_in_the_default_heap)
         ma_free(payload);
         expect_abort(call_default_free, payload, "ma_free", "double free");
         expect_abort(call_default_realloc, payload, "ma_realloc", "already freed");
+        expect_abort(call_default_usable_size, payload, "ma_usable_size", "already freed");
     }
 }
 END_TEST
@@ -223,6 +230,17 @@ START_TEST(overwritten_header)
 }
 END_TEST
 
+// The flag beside the state: from stage 4 on it says that the block before this one is free.
+START_TEST(overwritten_flag)
+{
+    make_blocks();
+    middle[FLAG - HEADER_SIZE] ^= 0x40;
+    expect_abort(call_free, middle, "ma_heap_free", "no intact block starts here");
+    expect_abort_about(call_free, left, left, "ma_heap_free",
+                       "overflow: the next header is overwritten");
+}
+END_TEST
+
 START_TEST(overflow_into_the_next_header)
 {
     make_blocks();
@@ -252,6 +270,57 @@ START_TEST(overflow_of_the_last_block)
     last[SIZE + 11] = 0;
     ck_assert_ptr_eq(take(heap, SIZE), next);
     expect_sound(heap);
+}
+END_TEST
+
+// The region cannot grow: the heap would go on in another, and what was written become a free block.
+START_TEST(overflow_before_a_move)
+{
+    heap = ma_heap_create(65536);
+    last = take(heap, SIZE);
+    block_the_way(last);
+    last[SIZE + 4] = 1;
+    ma_set_misuse_handler(note_message);
+    ck_assert_ptr_null(ma_heap_malloc(heap, 65536));
+    expect_message(last + SIZE + 12, "ma_heap_malloc",
+                   "overflow: the last block ran into unused memory");
+    ma_set_misuse_handler(NULL);
+}
+END_TEST
+
+// In the last region but one, wherever it lies.
+START_TEST(overflow_in_an_older_region)
+{
+    enum { REGIONS = 6 };
+    unsigned char *blocks[REGIONS], *next[REGIONS];
+    heap = ma_heap_create(65536);
+    ma_set_misuse_handler(note_message);
+    blocks[0] = take(heap, SIZE);
+    next[0] = take(heap, SIZE);
+    block_the_way(next[0]);
+    for (size_t i = 1; i < REGIONS; i++) {
+        blocks[i] = take(heap, (size_t)32768 << i); // half of a region: the old ones have no room
+        next[i] = take(heap, ((size_t)32768 << i) - 300);
+        block_the_way(next[i]);
+        *(next[i - 1] - HEADER_SIZE) ^= 1;
+        ma_heap_free(heap, blocks[i - 1]);
+        expect_message(blocks[i - 1], "ma_heap_free", "overflow: the next header is overwritten");
+        *(next[i - 1] - HEADER_SIZE) ^= 1;
+    }
+    ma_set_misuse_handler(NULL);
+    expect_sound(heap);
+}
+END_TEST
+
+START_TEST(pointer_beside_an_older_region)
+{
+    heap = ma_heap_create(65536);
+    left = take(heap, SIZE);
+    unsigned char *end = block_the_way(left);
+    take(heap, 65536);
+    expect_abort(call_free, left - 16, "ma_heap_free", "not from this heap");
+    expect_abort(call_free, left + 16, "ma_heap_free", "no intact block starts here");
+    expect_abort(call_free, end, "ma_heap_free", "not from this heap"); // behind its last header
 }
 END_TEST
 
@@ -784,8 +853,12 @@ void add_misuse_rows(void)
     add_row(overwritten_header_of_a_freed_block);
     add_row(overwritten_header);
     add_row(changed_byte_of_the_size_is_seen);
+    add_row(overwritten_flag);
     add_row(overflow_into_the_next_header);
     add_row(overflow_of_the_last_block);
+    add_row(overflow_before_a_move);
+    add_row(overflow_in_an_older_region);
+    add_row(pointer_beside_an_older_region);
     add_row(state_overwritten);
     add_row(write_after_free);
     add_row(each_call_names_a_write_after_free);
