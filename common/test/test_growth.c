@@ -3,6 +3,7 @@
 #include "suite.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -293,7 +294,7 @@ END_TEST
 // --- memory goes back ----------------------------------------------------------------------------
 
 static bool system_refuses;
-static int calls; // of the two functions below
+static atomic_int calls; // of the two functions below, by any thread
 static void (*meanwhile)(void); // what happens while pages go back, once
 
 // These two stand in the place of the C library's, for the allocator as well.
@@ -309,9 +310,10 @@ int munmap(void *address, size_t size)
 int madvise(void *address, size_t size, int advice)
 {
     void (*now)(void) = meanwhile;
-    meanwhile = NULL;
-    if (now != NULL)
+    if (now != NULL) {
+        meanwhile = NULL;
         now();
+    }
     calls++;
     if (!system_refuses)
         return (int)syscall(SYS_madvise, address, size, advice);
