@@ -877,7 +877,7 @@ START_TEST(pages_of_an_empty_default_heap_go_back)
 }
 END_TEST
 
-void add_growth_rows(void)
+static void add_rows_of_growth(void)
 {
     add_row(grows_past_the_first_region);
     add_row(default_heap_grows);
@@ -893,6 +893,10 @@ void add_growth_rows(void)
     add_loop_row(last_block_of_a_region, 5);
     add_row(goes_on_with_less_near_the_limit);
     add_row(first_region_refused);
+}
+
+static void add_rows_of_giving_back(void)
+{
     add_row(unused_memory_goes_back);
     add_row(unused_memory_goes_back_step_by_step);
     add_row(unused_memory_stays);
@@ -921,4 +925,10 @@ void add_growth_rows(void)
     add_row(heap_is_usable_while_pages_go_back);
     add_row(given_memory_stays);
     add_row(pages_of_an_empty_default_heap_go_back);
+}
+
+void add_growth_rows(void)
+{
+    add_rows_of_growth();
+    add_rows_of_giving_back();
 }
