@@ -103,8 +103,8 @@ __attribute__((constructor(101))) static void cache_begin(void)
 // A library that is unloaded takes cache_close with it: threads that end later must not call it.
 __attribute__((destructor)) static void cache_end(void)
 {
-    cache_key_made = false;
-    pthread_key_delete(cache_key);
+    if (atomic_exchange(&cache_key_made, false))
+        pthread_key_delete(cache_key);
 }
 
 // Whether this thread may use its cache. On its first call it gets one, and arranges for the cache

@@ -112,7 +112,7 @@ static inline void *cache_realloc(void *pointer, size_t size)
     void *moved = old_bin == 0 ? NULL : ma_malloc(size);
     if (moved != NULL) {
         tell_checker(pointer, payload_size(block_of(pointer))); // all of it is copied
-        memcpy(moved, pointer, payload_size(block_of(pointer)));
+        memcpy(moved, pointer, smaller(payload_size(block_of(pointer)), size));
         ma_free(pointer);
     }
     return moved;
@@ -147,6 +147,8 @@ static inline struct block *cache_take_aligned(size_t bin, size_t alignment)
 void *ma_aligned_alloc(size_t alignment, size_t size)
 {
     bool power_of_2 = alignment != 0 && (alignment & (alignment - 1)) == 0;
+    if (power_of_2 && alignment <= ALIGNMENT)
+        return ma_malloc(size);
     struct block *block = power_of_2 ? cache_take_aligned(cache_bin_for(size), alignment) : NULL;
     return block != NULL ? hand_out(payload_of(block), size)
                          : ma_heap_aligned_alloc(&default_heap, alignment, size);

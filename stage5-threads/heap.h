@@ -55,7 +55,7 @@ struct ma_heap {
     struct region *_Atomic older; // the region before, or NULL; read without the mutex
     uintptr_t touched; // highest top so far: a region that the heap owns is zero from here on
     size_t free_bytes; // of all free blocks
-    size_t purged; // of these, bytes whose pages went back to the system
+    size_t purged; // of these, bytes that have no pages: they went back, or were never used
     size_t regretted; // bytes that went back and were needed again
     size_t trimmed; // bytes above the limit that went back
     size_t idle_max; // bytes that were used and are not: more of them go back

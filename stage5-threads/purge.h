@@ -43,7 +43,7 @@ static inline void region_trim(struct ma_heap *heap)
         return;
     uintptr_t limit = heap->limit;
     uintptr_t end = round_up(heap->top + heap->idle_max / 8, page_size());
-    if (heap->touched < end + heap->idle_max / 8)
+    if (heap->touched - heap->top < heap->idle_max / 4)
         return; // not page by page
     int saved_errno = errno; // free leaves errno alone
     if (MA_MEMORY_CHECKER)
@@ -73,10 +73,14 @@ static inline void block_purge(struct ma_heap *heap, struct block *block)
 }
 
 // Gives back the pages of a block that becomes free, if too much is idle. Is only a sixteenth of it
-// idle, or less than PURGE_MIN, then that is not worth the time.
+// idle, or less than PURGE_MIN, then that is not worth the time. Nor if it ends at the top, and
+// region_trim would let it stay.
 static inline bool region_purge(struct ma_heap *heap, struct block *block, size_t *purged)
 {
     size_t idle = block_size(block) - *purged;
+    bool is_last = (uintptr_t)block_next(block) == heap->top;
+    if (is_last && heap->touched - (uintptr_t)block < heap->idle_max / 4)
+        return false;
     if (idle < PURGE_MIN || idle < block_size(block) / 16 || heap->problem != NULL ||
         !is_too_idle(heap, idle))
         return false;

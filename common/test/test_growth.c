@@ -531,6 +531,35 @@ START_TEST(pages_between_live_blocks_go_back)
 }
 END_TEST
 
+static long page_faults(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_minflt;
+}
+
+// More than 16 MiB are idle in small blocks, which keep their pages. So does what lies above the top, if
+// it is little: a program that frees there and asks again does not trouble the system each time.
+START_TEST(top_in_constant_use_keeps_its_pages)
+{
+    enum { COUNT = 5000 };
+    static void *blocks[COUNT];
+    struct ma_heap *heap = ma_heap_create(64 * (size_t)MIB);
+    for (size_t i = 0; i < COUNT; i++)
+        fill(blocks[i] = take(heap, 10000), 10000, 1);
+    for (size_t i = 0; i < COUNT; i += 2)
+        ma_heap_free(heap, blocks[i]);
+    long before = page_faults();
+    for (int round = 0; round < 100; round++) {
+        void *block = take(heap, MIB);
+        fill(block, MIB, 1);
+        ma_heap_free(heap, block);
+    }
+    ck_assert_int_lt(page_faults() - before, 1000); // of 256 a round, if each had to come anew
+    expect_sound(heap);
+}
+END_TEST
+
 // A heap with less than idle_max free does not trouble the system.
 START_TEST(pages_of_a_small_heap_stay)
 {
@@ -906,6 +935,7 @@ static void add_rows_of_giving_back(void)
     add_row(free_leaves_errno_alone);
     add_row(memory_in_constant_use_stays);
     add_row(pages_between_live_blocks_go_back);
+    add_row(top_in_constant_use_keeps_its_pages);
     add_row(pages_of_a_small_heap_stay);
     add_row(pages_in_constant_use_stay);
     add_loop_row(free_block_beyond_the_limit_goes_back, 3);
