@@ -397,6 +397,15 @@ START_TEST(aligned_blocks_need_no_mutex)
 }
 END_TEST
 
+// What malloc aligns to anyway comes from the cache as malloc's does, and fills it.
+START_TEST(small_alignments_are_cached)
+{
+    size_t before = stats().cached_blocks;
+    ck_assert_ptr_nonnull(ma_aligned_alloc(16, ALIGNED));
+    ck_assert_uint_gt(stats().cached_blocks, before);
+}
+END_TEST
+
 // Though a block is cached that would fit.
 START_TEST(bad_alignments_of_cached_blocks)
 {
@@ -637,8 +646,7 @@ START_TEST(i8_block_of_another_size)
 {
     enum { SIZE_AND_CHECK = 6, TWICE = 2 * 112 - HEADER_SIZE };
     unsigned char header[SIZE_AND_CHECK];
-    unsigned char *twice = ma_aligned_alloc(16, TWICE); // from the heap, whatever is cached
-    ck_assert_ptr_nonnull(twice);
+    unsigned char *twice = take(ma_default_heap(), TWICE); // whatever is cached
     memcpy(header, twice - HEADER_SIZE, SIZE_AND_CHECK);
     ma_heap_free(ma_default_heap(), twice);
     ck_assert_ptr_eq(ma_malloc(SIZE), twice);
@@ -669,6 +677,7 @@ void add_cache_rows(void)
     add_loop_row(recently_used_sizes_need_no_mutex, 6);
     add_row(aligned_blocks_need_no_mutex);
     add_row(aligned_block_in_the_spare_magazine);
+    add_row(small_alignments_are_cached);
     add_row(bad_alignments_of_cached_blocks);
     add_row(write_after_free_into_a_cached_block);
     add_row(handler_frees_into_the_cache);
