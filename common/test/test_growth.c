@@ -61,7 +61,7 @@ START_TEST(growth_takes_few_steps)
     size_t region = 0;
     int steps = 0;
     while (region < 64 * (size_t)MIB) {
-        take(heap, 10000);
+        take(heap, 100000);
         steps += ma_heap_stats(heap).region_bytes != region;
         region = ma_heap_stats(heap).region_bytes;
     }
